@@ -1,0 +1,169 @@
+/**
+ * The one error class of the library and the union of its codes.
+ *
+ * @module
+ */
+
+/**
+ * Why something failed. Where MSAL has a code for the same thing, it is the same string.
+ *
+ * Input and configuration: `invalid_argument`, `invalid_managed_identity_endpoint`,
+ * `invalid_json_claims_format`, `min_strength_not_met`, `mtls_pop_requires_keyguard`,
+ * `transport_not_available`, `closed`, `missing_dependency`.
+ *
+ * Metadata service: `managed_identity_request_failed`, `mtls_pop_token_not_supported_in_imds_v1`,
+ * `attestation_failed`, `invalid_certificate`.
+ *
+ * Token endpoint: the OAuth codes of RFC 6749 section 5.2 and RFC 8707 as the server sent them,
+ * `oauth_error` for any other `error` value, `token_type_missing`, `token_type_mismatch`,
+ * `invalid_token_response`, `service_not_available`, `http_status_not_200`, `not_found`,
+ * `non_parsable_oauth_error`, `request_throttled`.
+ *
+ * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
+ * `tls_credential_suspect`, `tls_server_untrusted`, `tls_protocol_error`, `transport_failed` (a
+ * failure not yet classified), `response_too_large`, `redirect_refused`.
+ *
+ * Keys, certificates and stores: `key_provider_unavailable`, `key_unusable`, `key_file_invalid`,
+ * `unsupported_key`, `unsupported_scheme`, `certificate_key_mismatch`, `invalid_der`,
+ * `invalid_pem`, `invalid_encoding`, `store_unavailable`, `store_lock_timeout`.
+ */
+export type ErrorCode =
+  | "access_denied"
+  | "attestation_failed"
+  | "certificate_key_mismatch"
+  | "closed"
+  | "connection_reset"
+  | "http_status_not_200"
+  | "interaction_required"
+  | "invalid_argument"
+  | "invalid_certificate"
+  | "invalid_client"
+  | "invalid_der"
+  | "invalid_encoding"
+  | "invalid_grant"
+  | "invalid_json_claims_format"
+  | "invalid_managed_identity_endpoint"
+  | "invalid_pem"
+  | "invalid_request"
+  | "invalid_resource"
+  | "invalid_scope"
+  | "invalid_target"
+  | "invalid_token_response"
+  | "key_file_invalid"
+  | "key_provider_unavailable"
+  | "key_unusable"
+  | "managed_identity_request_failed"
+  | "min_strength_not_met"
+  | "missing_dependency"
+  | "mtls_pop_requires_keyguard"
+  | "mtls_pop_token_not_supported_in_imds_v1"
+  | "network_unreachable"
+  | "non_parsable_oauth_error"
+  | "not_found"
+  | "oauth_error"
+  | "redirect_refused"
+  | "request_throttled"
+  | "request_timeout"
+  | "response_too_large"
+  | "server_error"
+  | "service_not_available"
+  | "store_lock_timeout"
+  | "store_unavailable"
+  | "temporarily_unavailable"
+  | "tls_credential_rejected"
+  | "tls_credential_suspect"
+  | "tls_protocol_error"
+  | "tls_server_untrusted"
+  | "token_type_mismatch"
+  | "token_type_missing"
+  | "transport_failed"
+  | "transport_not_available"
+  | "unauthorized_client"
+  | "unsupported_grant_type"
+  | "unsupported_key"
+  | "unsupported_scheme";
+
+/** What a {@linkcode KeyboundError} carries besides its code and message. */
+export interface ErrorDetails {
+  /** The error behind this one. */
+  cause?: unknown;
+  /** Whether the same call may succeed later without a change of input. @default false */
+  retryable?: boolean;
+  /** HTTP status of the answer that failed, where there was one. */
+  status?: number;
+  /** Correlation id (UUID) of the acquisition: the one every request of it carried. */
+  correlationId?: string;
+  /** Where it failed: the managed-identity source (`Imds`) or the endpoint's role (`TokenEndpoint`). */
+  source?: string;
+  /** The server's own `error` string, where `code` is `oauth_error`. */
+  oauthError?: string;
+  /** Numeric AADSTS codes of the answer (`error_codes`). */
+  errorCodes?: readonly number[];
+  /** `suberror` of the answer. */
+  suberror?: string;
+  /** Claims challenge of the answer, to be passed as `claims` to the next acquisition. */
+  claims?: string;
+  /** Milliseconds that the server asked to wait (`Retry-After`). */
+  retryAfter?: number;
+}
+
+/**
+ * Every failure of this library, cancellation apart (that surfaces as the signal's own reason).
+ *
+ * `message` says what to do next and never holds a token, assertion, key, PIN or response body.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await identity.getToken({ resource: "https://vault.azure.net" });
+ * } catch (error) {
+ *   if (error instanceof KeyboundError && error.retryable) scheduleAnotherTry();
+ *   else throw error;
+ * }
+ * ```
+ */
+export class KeyboundError extends Error {
+  /** Stable machine-readable reason. */
+  readonly code: ErrorCode;
+  /** Whether the same call may succeed later without a change of input. */
+  readonly retryable: boolean;
+  /** HTTP status of the answer that failed. */
+  readonly status?: number;
+  /** Correlation id (UUID) of the acquisition. */
+  readonly correlationId?: string;
+  /** Where it failed. */
+  readonly source?: string;
+  /** The server's own `error` string, where `code` is `oauth_error`. */
+  readonly oauthError?: string;
+  /** Numeric AADSTS codes of the answer. */
+  readonly errorCodes?: readonly number[];
+  /** `suberror` of the answer. */
+  readonly suberror?: string;
+  /** Claims challenge of the answer. */
+  readonly claims?: string;
+  /** Milliseconds that the server asked to wait. */
+  readonly retryAfter?: number;
+
+  /** An error with this code, this advice and these details. */
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "KeyboundError";
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    const { status, correlationId, source, oauthError, errorCodes, suberror, claims, retryAfter } =
+      details;
+    if (status !== undefined) this.status = status;
+    if (correlationId !== undefined) this.correlationId = correlationId;
+    if (source !== undefined) this.source = source;
+    if (oauthError !== undefined) this.oauthError = oauthError;
+    if (errorCodes !== undefined) this.errorCodes = errorCodes;
+    if (suberror !== undefined) this.suberror = suberror;
+    if (claims !== undefined) this.claims = claims;
+    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+  }
+}
+
+/** Whether `error` is a {@linkcode KeyboundError}, with this code if one is given. */
+export function isKeyboundError(error: unknown, code?: ErrorCode): error is KeyboundError {
+  return error instanceof KeyboundError && (code === undefined || error.code === code);
+}
