@@ -16,7 +16,7 @@
  *
  * Token endpoint: the OAuth codes of RFC 6749 section 5.2 and RFC 8707 as the server sent them,
  * `oauth_error` for any other `error` value, `token_type_missing`, `token_type_mismatch`,
- * `invalid_token_response`, `service_not_available`, `http_status_not_200`, `not_found`,
+ * `token_not_bound`, `token_audience_mismatch`, `invalid_token_response`, `service_not_available`, `http_status_not_200`, `not_found`,
  * `non_parsable_oauth_error`, `request_throttled`.
  *
  * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
@@ -74,6 +74,8 @@ export type ErrorCode =
   | "tls_credential_suspect"
   | "tls_protocol_error"
   | "tls_server_untrusted"
+  | "token_audience_mismatch"
+  | "token_not_bound"
   | "token_type_mismatch"
   | "token_type_missing"
   | "transport_failed"

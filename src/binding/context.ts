@@ -1,0 +1,60 @@
+/**
+ * What everything about one alias's binding has in common.
+ *
+ * @module
+ */
+
+import type { AcquisitionContext } from "../imds/request.ts";
+import type { SigningKey } from "../keys.ts";
+import type { SingleFlight } from "../single_flight.ts";
+import type { CertStore } from "../stores.ts";
+import type { MtlsTransport } from "../transports.ts";
+import type { Binding } from "./binding.ts";
+import type { BindingCache } from "./cache.ts";
+import type { KeyChoice, KeyDemands } from "./key.ts";
+import type { MintDependencies } from "./mint.ts";
+
+/** What the process holds: backends, caches, flights, settings. */
+export interface BindingDependencies extends Omit<MintDependencies, "attestor"> {
+  /** The key all certificates are for. */
+  readonly choice: KeyChoice;
+  /** Certificates between runs. */
+  readonly store: CertStore;
+  /** Transports, best first. */
+  readonly transports: readonly MtlsTransport[];
+  /** Bindings of this process. */
+  readonly cache: BindingCache;
+  /** One load, probe, heal or renewal at a time, by kind of work and alias. */
+  readonly flights: SingleFlight<Obtained | undefined>;
+  /** One search for the key at a time. */
+  readonly keyFlights: SingleFlight<SigningKey>;
+  /** Milliseconds after which a proof of the key no longer counts. */
+  readonly probeInterval: number;
+  /** Milliseconds between two re-mints of one alias. */
+  readonly remintCooldown: number;
+  /** Starts an acquisition of its own, for work in the background. */
+  readonly begin: (alias: string) => AcquisitionContext;
+  /** Called when a certificate is evicted; throws away the tokens bound to it and counts them. */
+  readonly onEvict: (binding: Binding) => number;
+  /** Called when a certificate has a successor. */
+  readonly onRotate: (previous: Binding) => void;
+}
+
+/** One request for a binding. */
+export interface BindingRequest extends KeyDemands {
+  /** Whose binding: `<identity>#att=0|1`. */
+  readonly alias: string;
+  /** Attests the key; present exactly when `attest` is true. */
+  readonly attestor: MintDependencies["attestor"];
+}
+
+/** A binding and how it was come by. */
+export interface Obtained {
+  /** The binding. */
+  readonly binding: Binding;
+  /** Whether it was minted to replace a dead or rejected one. */
+  readonly reminted: boolean;
+}
+
+/** The acquisition a request belongs to, with the signal of the flight that serves it. */
+export type FlightContext = AcquisitionContext & { readonly signal: AbortSignal };

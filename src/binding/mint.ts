@@ -1,0 +1,131 @@
+/**
+ * A new certificate: key, metadata, CSR, attestation, `issuecredential` (protocol.md section 1).
+ *
+ * @module
+ */
+
+import type { AttestationCache, Attestor } from "../attestation.ts";
+import { ClientCredential } from "../credential.ts";
+import type { Bytes } from "../encoding.ts";
+import { KeyboundError } from "../errors.ts";
+import type { Identity } from "../identity.ts";
+import { issueCredential, type IssuedCredential } from "../imds/credential.ts";
+import { getPlatformMetadata, type PlatformMetadata } from "../imds/metadata.ts";
+import type { AcquisitionContext, MetadataService } from "../imds/request.ts";
+import type { SigningKey } from "../keys.ts";
+import { isInForce } from "../policy/renewal.ts";
+import { createCertificateRequest } from "../x509/csr.ts";
+import type { Binding } from "./binding.ts";
+
+/** What a mint needs. */
+export interface MintDependencies {
+  /** The metadata service. */
+  readonly service: MetadataService;
+  /** Whose certificate it is. */
+  readonly identity: Identity;
+  /** Attests the key, where the certificate is to be an attested one. */
+  readonly attestor: Attestor | undefined;
+  /** Attestations so far. */
+  readonly attestations: AttestationCache;
+  /** Hashing. */
+  readonly crypto: Crypto;
+}
+
+/**
+ * A certificate for the key that `obtainKey` gives, which is called at once, beside the first
+ * request.
+ *
+ * Rejects as `getPlatformMetadata`, `issueCredential` and `AttestationCache.get` do, with
+ * `invalid_certificate` for a certificate that doesn't parse, isn't over this key or isn't in
+ * force, and with whatever `obtainKey` rejects with.
+ */
+export async function mintBinding(
+  dependencies: MintDependencies,
+  obtainKey: (signal: AbortSignal) => Promise<SigningKey>,
+  context: AcquisitionContext,
+): Promise<Binding> {
+  const { service, identity, attestor, crypto } = dependencies;
+  const [key, metadata] = await both(
+    context.signal,
+    obtainKey,
+    (signal) => getPlatformMetadata(service, identity, { ...context, signal }),
+  );
+  const csr = await createCertificateRequest({
+    clientId: metadata.clientId,
+    tenantId: metadata.tenantId,
+    cuId: metadata.cuId,
+    key,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+  const attestationToken = await attestationFor(dependencies, key, metadata, context);
+  const issued = await issueCredential(service, identity, { csr, attestationToken }, context);
+  const credential = await checkedCredential(issued, key, service.clock.now(), crypto, context);
+  const { endpoint, clientId } = issued;
+  return Object.freeze({ credential, endpoint, clientId, attested: attestor !== undefined });
+}
+
+/** The wire's three cases (protocol.md section 1.6): a JWT, nothing, or the statement of nothing. */
+async function attestationFor(
+  { attestor, attestations, service }: MintDependencies,
+  key: SigningKey,
+  { attestationEndpoint, clientId }: PlatformMetadata,
+  { signal }: AcquisitionContext,
+): Promise<string | undefined> {
+  if (attestor === undefined) return key.strength === "keyguard" ? undefined : "";
+  const request = { endpoint: attestationEndpoint, key, clientId };
+  return await attestations.get(attestor, request, service.clock, signal);
+}
+
+async function checkedCredential(
+  issued: IssuedCredential,
+  key: SigningKey,
+  now: number,
+  crypto: Crypto,
+  { correlationId }: AcquisitionContext,
+): Promise<ClientCredential> {
+  const refuse = (reason: string, cause?: unknown) =>
+    new KeyboundError(
+      "invalid_certificate",
+      `[Imds] issuecredential: ${reason} It was thrown away.`,
+      { cause, correlationId, source: "Imds" },
+    );
+  const credential = await credentialOf(issued.certificate, key, crypto).catch((cause) => {
+    throw refuse("the certificate doesn't parse, or isn't over the key it was asked for.", cause);
+  });
+  const { leaf } = credential;
+  if (!isInForce(leaf, now)) {
+    const [from, until] = [leaf.notBefore, leaf.notAfter].map((time) =>
+      new Date(time).toISOString()
+    );
+    throw refuse(
+      `the certificate is valid from ${from} to ${until}, and it is ${
+        new Date(now).toISOString()
+      } here. Check this host's clock.`,
+    );
+  }
+  return credential;
+}
+
+async function credentialOf(
+  certificate: Bytes,
+  key: SigningKey,
+  crypto: Crypto,
+): Promise<ClientCredential> {
+  return await ClientCredential.create([certificate], key, crypto);
+}
+
+/** Both results; when one fails, the other is aborted. */
+async function both<A, B>(
+  signal: AbortSignal | undefined,
+  first: (signal: AbortSignal) => Promise<A>,
+  second: (signal: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const other = new AbortController();
+  const shared = signal === undefined ? other.signal : AbortSignal.any([signal, other.signal]);
+  try {
+    return await Promise.all([first(shared), second(shared)]);
+  } catch (error) {
+    other.abort(error);
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The proof that a key works: a signature over fresh bytes, verified (design: healing rule 1).
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { isKeyboundError, KeyboundError } from "../errors.ts";
+import type { Emit, ProbeEvent } from "../events.ts";
+import type { SigningKey } from "../keys.ts";
+import { raceSignal } from "../single_flight.ts";
+import { verifySignature } from "../x509/public_key.ts";
+
+/** A key that hasn't answered after this many milliseconds is out of reach, not dead. */
+const PROBE_TIMEOUT = 10_000;
+
+/** What a probe needs. */
+export interface ProbeOptions {
+  /** Why it is made, for the event. */
+  readonly trigger: ProbeEvent["trigger"];
+  /** Randomness and verification. */
+  readonly crypto: Crypto;
+  /** Time. */
+  readonly clock: Clock;
+  /** Reports the outcome. */
+  readonly emit: Emit;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Whether the key signs now, in the scheme that TLS will prefer.
+ *
+ * Rejects with `key_provider_unavailable` when its device can't be reached or doesn't answer in
+ * 10 s, which proves nothing, and with the signal's reason.
+ */
+export async function isAlive(key: SigningKey, options: ProbeOptions): Promise<boolean> {
+  const { trigger, crypto, clock, emit } = options;
+  const start = clock.now();
+  const alive = await signs(key, crypto, clock, options.signal);
+  emit({
+    type: "probe",
+    trigger,
+    outcome: alive ? "alive" : "dead",
+    duration: clock.now() - start,
+  });
+  return alive;
+}
+
+async function signs(
+  key: SigningKey,
+  crypto: Crypto,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const scheme = key.schemes[0];
+  if (scheme === undefined) return false;
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const deadline = new AbortController();
+  const signing = signal === undefined
+    ? deadline.signal
+    : AbortSignal.any([signal, deadline.signal]);
+  const timer = new AbortController();
+  clock.sleep(PROBE_TIMEOUT, timer.signal).then(() => {
+    deadline.abort(
+      new KeyboundError(
+        "key_provider_unavailable",
+        `Key '${key.id}' did not sign within ${PROBE_TIMEOUT} ms. Check its device; nothing was thrown away.`,
+        { retryable: true },
+      ),
+    );
+  }, () => {});
+  try {
+    const signature = await raceSignal(key.sign(scheme, nonce, { signal: signing }), signing);
+    return await verifySignature(scheme, key.spki, nonce, signature, crypto);
+  } catch (error) {
+    signing.throwIfAborted();
+    if (isKeyboundError(error, "key_provider_unavailable")) throw error;
+    return false;
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * A request to a resource server: token and binding together, as one pair.
+ *
+ * @module
+ */
+
+import type { BindingDependencies, BindingRequest, FlightContext } from "./binding/context.ts";
+import { healBinding } from "./binding/heal.ts";
+import { transportFor } from "./binding/key.ts";
+import { isProven } from "./binding/obtain.ts";
+import { isAlive } from "./binding/probe.ts";
+import { KeyboundError } from "./errors.ts";
+import { healCause } from "./policy/healing.ts";
+import type { TokenResult } from "./token/cache.ts";
+import { claimsChallenge } from "./token/challenge.ts";
+import { wireError } from "./wire_error.ts";
+
+/** What a bound fetch needs of the identity. */
+export interface BoundFetchOptions {
+  /** Backends and caches. */
+  readonly dependencies: BindingDependencies;
+  /** Which binding the tokens are bound to. */
+  readonly request: BindingRequest;
+  /** A token; a new one where claims are given. */
+  readonly getToken: (claims?: string) => Promise<TokenResult>;
+}
+
+/** Hosts of Azure Key Vault, which wants to be told that the token is bound. */
+const KEY_VAULT = /\.(?:vault|managedhsm)(?:\.azure\.(?:net|cn)|\.usgovcloudapi\.net)$/;
+
+/** Sends one request and answers a claims challenge or a dead key once. */
+export class BoundFetch {
+  readonly #options: BoundFetchOptions;
+
+  /** A fetch with these tokens. */
+  constructor(options: BoundFetchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The resource server's answer. `again` makes the request anew where its body can be sent twice;
+   * without it there is one attempt only.
+   *
+   * Rejects as `getToken` does, with the code of a failure on the wire, `key_unusable`, or the
+   * request signal's reason.
+   */
+  async send(request: Request, again?: () => Request): Promise<Response> {
+    const token = await this.#provenToken(request.signal);
+    let response: Response;
+    try {
+      response = await this.#attempt(request, token);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (again === undefined || !await this.#isKeyDead(token, error, request.signal)) throw error;
+      return await this.#attempt(again(), await this.#provenToken(request.signal));
+    }
+    const claims = response.status === 401
+      ? claimsChallenge(response.headers.get("www-authenticate"))
+      : undefined;
+    if (claims === undefined || again === undefined) return response;
+    response.body?.cancel().catch(() => {});
+    return await this.#attempt(again(), await this.#options.getToken(claims));
+  }
+
+  /** A token whose key signed recently: healing rule 1 for what goes on the wire. */
+  async #provenToken(signal: AbortSignal): Promise<TokenResult> {
+    const { dependencies, request, getToken } = this.#options;
+    const token = await getToken();
+    const context = this.#context(signal);
+    if (await isProven(dependencies, request.alias, token.binding, context)) return token;
+    const healed = await healBinding(dependencies, request, token.binding, "key_dead", context);
+    if (healed !== undefined) return await getToken();
+    throw new KeyboundError(
+      "key_unusable",
+      "The key behind the token's certificate is dead, and died before within the cool-down. Check the device behind it.",
+      { retryable: true },
+    );
+  }
+
+  async #attempt(bare: Request, token: TokenResult): Promise<Response> {
+    const { transports } = this.#options.dependencies;
+    const { credential } = token.binding;
+    const request = authorized(bare, token);
+    try {
+      return await transportFor(credential.key, transports).fetch(request, credential);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      throw wireError(error, "resource", this.#context(request.signal));
+    }
+  }
+
+  /** After a failure that speaks against the credential: whether its key is to blame. */
+  async #isKeyDead(
+    { binding }: TokenResult,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { dependencies, request } = this.#options;
+    const { crypto, service: { clock } } = dependencies;
+    if (!(error instanceof KeyboundError) || healCause(error.code) === undefined) return false;
+    const context = this.#context(signal);
+    const probe = { trigger: "suspect" as const, crypto, clock, ...context };
+    if (await isAlive(binding.credential.key, probe)) return false;
+    const healed = await healBinding(dependencies, request, binding, "key_dead", context);
+    return healed !== undefined;
+  }
+
+  #context(signal: AbortSignal): FlightContext {
+    const { dependencies, request } = this.#options;
+    return { ...dependencies.begin(request.alias), signal };
+  }
+}
+
+/** The request with its token. An `Authorization` header of the caller's gives way. */
+function authorized(request: Request, token: TokenResult): Request {
+  const headers = new Headers(request.headers);
+  headers.set("Authorization", `${token.tokenType} ${token.accessToken}`);
+  if (KEY_VAULT.test(new URL(request.url).hostname) && !headers.has("x-ms-tokenboundauth")) {
+    headers.set("x-ms-tokenboundauth", "true");
+  }
+  return new Request(request, { headers });
+}

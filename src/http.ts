@@ -1,0 +1,168 @@
+/**
+ * One HTTP exchange as this library wants it: bounded in time and size, no redirects, repeated as
+ * a policy says.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import { KeyboundError } from "./errors.ts";
+import {
+  type AttemptOutcome,
+  decideRetry,
+  parseRetryAfter,
+  type RetryPolicy,
+} from "./policy/retry.ts";
+import { raceSignal } from "./single_flight.ts";
+
+/** Largest response body that is read, in bytes (protocol.md section 1.9). */
+export const MAX_BODY = 1_048_576;
+
+/** A response whose body has been read. */
+export interface Answer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Response headers. */
+  readonly headers: Headers;
+  /** The body as text; malformed UTF-8 shows as U+FFFD. */
+  readonly text: string;
+  /** Milliseconds that the server asked to wait, where it did. */
+  readonly retryAfter?: number;
+}
+
+/** What an exchange needs besides the request. */
+export interface ExchangeOptions {
+  /** When to repeat. */
+  policy: RetryPolicy;
+  /** Milliseconds for one attempt, body included. */
+  timeout: number;
+  /** Time. */
+  clock: Clock;
+  /** Randomness in [0, 1), for jitter. */
+  random: () => number;
+  /** Ends the exchange; it rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Told before each repetition. */
+  onRetry?: (retry: Retry) => void;
+}
+
+/** A repetition about to be made. */
+export interface Retry {
+  /** Its number, from 1. */
+  readonly attempt: number;
+  /** Milliseconds until then. */
+  readonly delay: number;
+  /** Status that caused it; absent for a timeout. */
+  readonly status?: number;
+}
+
+/**
+ * The answer to `send`, which is called once an attempt.
+ *
+ * Rejects with `request_timeout` when the last attempt ran out of time, `response_too_large`,
+ * `redirect_refused`, the signal's reason, or whatever `send` rejects with.
+ */
+export async function exchange(
+  send: (signal: AbortSignal) => Promise<Response>,
+  options: ExchangeOptions,
+): Promise<Answer> {
+  const { policy, clock, random, signal, onRetry } = options;
+  const attempts: AttemptOutcome[] = [];
+  while (true) {
+    const answer = await attempt(send, options);
+    const outcome = outcomeOf(answer);
+    attempts.push(outcome);
+    const decision = decideRetry(policy, attempts, random());
+    if (!decision.retry) {
+      if (answer !== undefined) return answer;
+      throw new KeyboundError(
+        "request_timeout",
+        `No answer within ${options.timeout} ms (attempts: ${attempts.length}). Check that the endpoint is reachable and try again.`,
+        { retryable: true },
+      );
+    }
+    onRetry?.({
+      attempt: attempts.length,
+      delay: decision.delay,
+      ...(answer === undefined ? {} : { status: answer.status }),
+    });
+    await clock.sleep(decision.delay, signal);
+  }
+}
+
+function outcomeOf(answer: Answer | undefined): AttemptOutcome {
+  if (answer === undefined) return { kind: "timeout" };
+  const { status, retryAfter } = answer;
+  return { kind: "status", status, ...(retryAfter === undefined ? {} : { retryAfter }) };
+}
+
+/** One attempt: an answer, or `undefined` when its time ran out. */
+async function attempt(
+  send: (signal: AbortSignal) => Promise<Response>,
+  { timeout, clock, signal }: ExchangeOptions,
+): Promise<Answer | undefined> {
+  signal?.throwIfAborted();
+  const attempting = new AbortController();
+  const onAbort = () => attempting.abort(signal!.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = new AbortController();
+  let timedOut = false;
+  clock.sleep(timeout, timer.signal).then(() => {
+    timedOut = true;
+    attempting.abort(new DOMException("The attempt took too long.", "TimeoutError"));
+  }, () => {});
+  try {
+    return await raceSignal(sendAndRead(send, attempting.signal, clock), attempting.signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (timedOut) return undefined;
+    throw error;
+  } finally {
+    timer.abort();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+async function sendAndRead(
+  send: (signal: AbortSignal) => Promise<Response>,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<Answer> {
+  const response = await send(signal);
+  const { status, headers } = response;
+  if ((status >= 300 && status <= 399) || response.type === "opaqueredirect") {
+    response.body?.cancel().catch(() => {});
+    throw new KeyboundError(
+      "redirect_refused",
+      `The endpoint answered with a redirect (HTTP ${status}), which is never followed here.`,
+      { status },
+    );
+  }
+  const text = await readText(response, MAX_BODY);
+  const retryAfter = parseRetryAfter(headers.get("retry-after"), clock.now());
+  return { status, headers, text, ...(retryAfter === undefined ? {} : { retryAfter }) };
+}
+
+/** The body as text; throws `response_too_large` once it exceeds `limit` bytes. */
+export async function readText(response: Response, limit: number): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    length += value.length;
+    if (length > limit) {
+      // Not awaited: a server that keeps sending must not hold the caller up.
+      reader.cancel().catch(() => {});
+      throw new KeyboundError(
+        "response_too_large",
+        `The response exceeds ${limit} bytes and was not read to its end.`,
+        { status: response.status },
+      );
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * `getplatformmetadata`: who the host and the identity are (protocol.md section 1.3).
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { KeyboundError } from "../errors.ts";
+import type { Identity } from "../identity.ts";
+import { Identifier, parseJson } from "../parse.ts";
+import { imdsProbePolicy } from "../policy/retry.ts";
+import { describeErrorBody } from "../scrub.ts";
+import { credentialUrl } from "./endpoint.ts";
+import {
+  type AcquisitionContext,
+  askMetadataService,
+  type MetadataService,
+  metadataServiceError,
+} from "./request.ts";
+
+/** What the platform says of itself. */
+export interface PlatformMetadata {
+  /** What ties a certificate request to its virtual machine; at least one of the two. */
+  readonly cuId: { readonly vmId?: string; readonly vmssId?: string };
+  /** Canonical client id (UUID) of the identity. */
+  readonly clientId: string;
+  /** Tenant id (UUID). */
+  readonly tenantId: string;
+  /** Where KeyGuard keys are attested; not yet checked to be a URL. */
+  readonly attestationEndpoint: string;
+}
+
+/** An id that may be absent, or blank, which is the same. */
+const OptionalId = v.optional(v.union([
+  v.pipe(v.literal(""), v.transform(() => undefined)),
+  Identifier,
+]));
+
+const PlatformMetadataMessage: v.GenericSchema<unknown, PlatformMetadata> = v.object({
+  cuId: v.pipe(
+    v.object({ vmId: OptionalId, vmssId: OptionalId }),
+    v.check(({ vmId, vmssId }) => vmId !== undefined || vmssId !== undefined),
+  ),
+  clientId: Identifier,
+  tenantId: Identifier,
+  attestationEndpoint: v.pipe(v.string(), v.minLength(1), v.maxLength(2048)),
+});
+
+/**
+ * Asks for the platform's metadata.
+ *
+ * Rejects with `mtls_pop_token_not_supported_in_imds_v1` on a 404, `managed_identity_request_failed`
+ * for every other refusal and for a malformed answer, and as `askMetadataService` does.
+ */
+export async function getPlatformMetadata(
+  service: MetadataService,
+  identity: Identity,
+  context: AcquisitionContext,
+): Promise<PlatformMetadata> {
+  const endpoint = "getplatformmetadata";
+  const { correlationId } = context;
+  const url = credentialUrl(service.base, endpoint, identity);
+  const answer = await askMetadataService(service, endpoint, url, {}, imdsProbePolicy, context);
+  const refuse = (reason: string) => metadataServiceError(endpoint, answer, reason, correlationId);
+  if (answer.status === 404) {
+    throw new KeyboundError(
+      "mtls_pop_token_not_supported_in_imds_v1",
+      "This host's metadata service is version 1 only, which issues no binding certificates. Bound tokens need a host with IMDSv2.",
+      { status: 404, correlationId, source: "Imds" },
+    );
+  }
+  if (answer.status !== 200) throw refuse(describeErrorBody(answer.text));
+  const server = answer.headers.get("server");
+  if (server === null || !server.toUpperCase().includes("IMDS")) {
+    throw refuse(
+      "the answer's Server header doesn't name IMDS, so it didn't come from the metadata service. Check for a proxy between this program and it.",
+    );
+  }
+  const metadata = parseJson(PlatformMetadataMessage, answer.text);
+  if (metadata === undefined) {
+    throw refuse(
+      "the body is not the JSON expected (cuId, clientId, tenantId, attestationEndpoint).",
+    );
+  }
+  return metadata;
+}

@@ -1,0 +1,366 @@
+/**
+ * The managed identity of an Azure host, with tokens bound to a key of this host.
+ *
+ * @module
+ */
+
+import { AttestationCache, type Attestor } from "./attestation.ts";
+import { BindingCache } from "./binding/cache.ts";
+import { BoundFetch } from "./bound_fetch.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { KeyboundError } from "./errors.ts";
+import { emitter, type EventListener } from "./events.ts";
+import {
+  certificateAlias,
+  type Identity,
+  type ManagedIdentityId,
+  resolveIdentity,
+} from "./identity.ts";
+import { metadataBase } from "./imds/endpoint.ts";
+import type { AcquisitionContext } from "./imds/request.ts";
+import type { KeyAlgorithm, KeyProvider, KeyStrength } from "./keys.ts";
+import { PROBE_INTERVAL, REMINT_COOLDOWN } from "./policy/healing.ts";
+import { SingleFlight } from "./single_flight.ts";
+import type { CertStore } from "./stores.ts";
+import { acquireToken, type TokenDependencies, type TokenRequest } from "./token/acquire.ts";
+import { TokenCache, type TokenResult } from "./token/cache.ts";
+import { mergeClaims } from "./token/claims.ts";
+import { Throttle } from "./token/endpoint.ts";
+import { normalizeResource } from "./token/request.ts";
+import type { MtlsTransport, TlsVersion } from "./transports.ts";
+
+/** The backends of a host: what `detect()` gives. */
+export interface Host {
+  /** Where private keys come from. */
+  keys: KeyProvider;
+  /** Where certificates are kept. */
+  store: CertStore;
+  /** How TLS with such keys is done, best first. */
+  transports: readonly MtlsTransport[];
+  /** Environment variables by name. @default {} */
+  environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Options of {@linkcode managedIdentity}. Times are in milliseconds. */
+export interface ManagedIdentityOptions extends Host, ManagedIdentityId {
+  /** Client capabilities such as `cp1`. @default [] */
+  clientCapabilities?: readonly string[];
+  /** Attests KeyGuard keys; needed for requests with `attest`. */
+  attestor?: Attestor;
+  /** Name of the key; identities that share it share the key. @default "keybound" */
+  keyId?: string;
+  /** Kind of key to make where there is none. @default "RSA-2048" */
+  keyAlgorithm?: KeyAlgorithm;
+  /** For one attempt at the metadata service. @default 10000 */
+  metadataTimeout?: number;
+  /** For one attempt at the token endpoint. @default 30000 */
+  tokenTimeout?: number;
+  /**
+   * Highest TLS version towards the token endpoint, which is reported not to ask for the client
+   * certificate under TLS 1.3. @default "TLSv1.2"
+   */
+  tokenTlsVersion?: TlsVersion;
+  /** Age from which a proof of the key no longer counts. @default 300000 */
+  probeInterval?: number;
+  /** Pause between two re-mints. @default 60000 */
+  remintCooldown?: number;
+  /** Tokens kept in memory. @default 10000 */
+  tokenCacheSize?: number;
+  /** Told of everything that happens; never of a secret. */
+  onEvent?: EventListener;
+  /** Plain fetch, for the metadata service. @default globalThis.fetch */
+  fetch?: typeof globalThis.fetch;
+  /** Time. @default the runtime's */
+  clock?: Clock;
+  /** Randomness in [0, 1), for jitter. @default Math.random */
+  random?: () => number;
+  /** Hashing, verification, ids. @default globalThis.crypto */
+  crypto?: Crypto;
+}
+
+/** What a token is asked with. */
+export interface TokenOptions {
+  /** The resource's URI or application id; a `/.default` at its end is dropped. */
+  resource: string;
+  /** Whether the key must be attested (KeyGuard only). @default false */
+  attest?: boolean;
+  /** Weakest key that will do; enforced before any network. @default none */
+  minStrength?: KeyStrength;
+  /** A server's claims challenge (JSON text): bypasses the cache. */
+  claims?: string;
+  /** Claims of the client's own (JSON text): part of the cache's key. */
+  clientClaims?: string;
+  /** Whether to ask the token endpoint even if a token is cached. @default false */
+  forceRefresh?: boolean;
+  /** UUID for every request of the acquisition. @default a new one */
+  correlationId?: string;
+  /** Ends the wait; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** `RequestInit` and what the token is asked with. The signal ends everything, the body included. */
+export type BoundRequestInit = RequestInit & Omit<TokenOptions, "signal" | "claims">;
+
+/** A managed identity. */
+export interface ManagedIdentity {
+  /**
+   * A bound token, from memory if one is there.
+   *
+   * Rejects with a {@linkcode KeyboundError} (see `ErrorCode`) or the signal's reason.
+   */
+  getToken(options: TokenOptions): Promise<TokenResult>;
+  /**
+   * Sends a request with token and certificate together, over https. A 401 with a claims challenge
+   * is answered with a new token once, if the body can be sent twice.
+   *
+   * Rejects as `getToken` does, and with the code of a failure on the wire.
+   */
+  fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response>;
+  /** Aborts what is under way and forgets everything held in memory. The host's backends stay. */
+  close(): Promise<void>;
+}
+
+/**
+ * The managed identity of this host: its own, or a user-assigned one by `clientId`, `resourceId` or
+ * `objectId`.
+ *
+ * Throws `invalid_argument` or `invalid_managed_identity_endpoint` for options that can't be right.
+ *
+ * @example
+ * ```ts
+ * import { managedIdentity } from "keybound";
+ * import { detect } from "keybound/detect";
+ *
+ * const identity = managedIdentity(await detect());
+ * const response = await identity.fetch("https://my-vault.vault.azure.net/secrets/s?api-version=7.4", {
+ *   resource: "https://vault.azure.net",
+ * });
+ * ```
+ */
+export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentity {
+  return new BoundIdentity(options);
+}
+
+class BoundIdentity implements ManagedIdentity {
+  readonly #capabilities: readonly string[];
+  readonly #attestor: Attestor | undefined;
+  readonly #identity: Identity;
+  readonly #dependencies: TokenDependencies;
+  readonly #flights = new SingleFlight<TokenResult>();
+  readonly #listener: EventListener | undefined;
+  #closed = false;
+
+  constructor(options: ManagedIdentityOptions) {
+    const identity = resolveIdentity(options);
+    this.#capabilities = checkCapabilities(options.clientCapabilities ?? []);
+    this.#attestor = options.attestor;
+    this.#listener = options.onEvent;
+    this.#identity = identity;
+    const clock = options.clock ?? systemClock();
+    const crypto = options.crypto ?? globalThis.crypto;
+    const tokens = new TokenCache(options.tokenCacheSize);
+    const retire = (thumbprint: string) => {
+      for (const transport of options.transports) transport.retire(thumbprint);
+    };
+    this.#dependencies = {
+      service: {
+        base: metadataBase(options.environment ?? {}),
+        fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+        clock,
+        random: options.random ?? Math.random,
+        timeout: positive("metadataTimeout", options.metadataTimeout ?? 10_000),
+      },
+      identity,
+      attestations: new AttestationCache(),
+      crypto,
+      choice: {
+        keys: options.keys,
+        keyId: options.keyId ?? "keybound",
+        algorithm: options.keyAlgorithm ?? "RSA-2048",
+      },
+      store: options.store,
+      transports: options.transports,
+      cache: new BindingCache(),
+      flights: new SingleFlight(),
+      keyFlights: new SingleFlight(),
+      probeInterval: positive("probeInterval", options.probeInterval ?? PROBE_INTERVAL),
+      remintCooldown: positive("remintCooldown", options.remintCooldown ?? REMINT_COOLDOWN),
+      begin: (alias) => this.#begin(alias),
+      onEvict: ({ credential: { thumbprint } }) => {
+        retire(thumbprint);
+        return tokens.evict(thumbprint);
+      },
+      onRotate: ({ credential: { thumbprint } }) => {
+        retire(thumbprint);
+        tokens.expedite(thumbprint);
+      },
+      tokens,
+      throttle: new Throttle(),
+      tokenTimeout: positive("tokenTimeout", options.tokenTimeout ?? 30_000),
+      tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
+    };
+  }
+
+  getToken(options: TokenOptions): Promise<TokenResult> {
+    try {
+      return this.#token(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Not async: a hit costs no promise but the cached one. */
+  #token(options: TokenOptions): Promise<TokenResult> {
+    const { tokens, service: { clock } } = this.#dependencies;
+    if (this.#closed) throw closedError();
+    options.signal?.throwIfAborted();
+    const resource = normalizeResource(options.resource);
+    const cacheKey = tokenCacheKey(resource, options);
+    if (options.claims !== undefined) return this.#acquire("claims", cacheKey, resource, options);
+    if (options.forceRefresh === true) return this.#acquire("force", cacheKey, resource, options);
+    const hit = tokens.get(cacheKey, clock.now());
+    if (this.#listener !== undefined) {
+      const alias = this.#alias(options.attest ?? false);
+      const outcome = hit === undefined ? "miss" : "hit";
+      this.#begin(alias, options.correlationId).emit({ type: "cache", outcome });
+    }
+    if (hit === undefined) return this.#acquire("miss", cacheKey, resource, options);
+    if (hit.refreshDue) this.#refresh(cacheKey, resource, options);
+    return hit.promise;
+  }
+
+  /** The same question asked at the same time is asked once. */
+  #acquire(
+    kind: "miss" | "claims" | "force",
+    cacheKey: string,
+    resource: string,
+    options: TokenOptions,
+  ): Promise<TokenResult> {
+    const request = this.#request(cacheKey, resource, options);
+    const context = this.#begin(request.alias, options.correlationId);
+    return this.#flights.run(
+      `${kind}\n${options.claims ?? ""}\n${cacheKey}`,
+      (signal) => acquireToken(this.#dependencies, request, { ...context, signal }),
+      options.signal,
+    );
+  }
+
+  #refresh(cacheKey: string, resource: string, options: TokenOptions): void {
+    const request = this.#request(cacheKey, resource, options);
+    const context = this.#dependencies.begin(request.alias);
+    this.#flights.run(
+      `refresh\n${cacheKey}`,
+      (signal) => acquireToken(this.#dependencies, request, { ...context, signal }),
+    ).then(
+      () => context.emit({ type: "refresh", outcome: "done" }),
+      (error) =>
+        context.emit({
+          type: "refresh",
+          outcome: "failed",
+          ...(error instanceof KeyboundError ? { code: error.code } : {}),
+        }),
+    );
+  }
+
+  #request(cacheKey: string, resource: string, options: TokenOptions): TokenRequest {
+    const { attest = false, minStrength, claims, clientClaims } = options;
+    if (attest && this.#attestor === undefined) {
+      throw new KeyboundError(
+        "attestation_failed",
+        "'attest' was asked for and no attestor is configured. Pass one as 'attestor'.",
+      );
+    }
+    return {
+      cacheKey,
+      resource,
+      claims: mergeClaims(this.#capabilities, clientClaims, claims),
+      alias: this.#alias(attest),
+      attest,
+      attestor: attest ? this.#attestor : undefined,
+      minStrength,
+    };
+  }
+
+  #alias(attested: boolean): string {
+    return certificateAlias(this.#identity, attested);
+  }
+
+  /** Starts an acquisition: one correlation id for all its requests and events. */
+  #begin(alias: string, correlationId?: string): AcquisitionContext {
+    const { crypto, service: { clock } } = this.#dependencies;
+    const id = correlationId ?? crypto.randomUUID();
+    const emit = emitter(this.#listener, () => clock.now(), id, alias);
+    return { correlationId: id, emit };
+  }
+
+  async fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response> {
+    const { resource, attest, minStrength, clientClaims, forceRefresh, correlationId, ...rest } =
+      init;
+    const make = () => new Request(input, { ...rest, redirect: "manual" });
+    const again = isReplayable(input, rest) ? make : undefined;
+    const request = checkedRequest(make);
+    const { signal } = request;
+    const demands = { attest, minStrength, clientClaims, correlationId };
+    const options = { resource, forceRefresh, signal, ...demands };
+    const bound = new BoundFetch({
+      dependencies: this.#dependencies,
+      request: this.#request("", normalizeResource(resource), options),
+      getToken: (claims) => this.getToken({ ...options, claims }),
+    });
+    return await bound.send(request, again);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    const { flights, keyFlights } = this.#dependencies;
+    this.#flights.abortAll(closedError());
+    flights.abortAll(closedError());
+    keyFlights.abortAll(closedError());
+    return Promise.resolve();
+  }
+}
+
+/** Everything that one identity's tokens differ by. Only the last part may hold a line feed. */
+function tokenCacheKey(
+  resource: string,
+  { attest, minStrength, clientClaims }: TokenOptions,
+): string {
+  return `${resource}\n${attest === true ? 1 : 0}\n${minStrength ?? ""}\n${clientClaims ?? ""}`;
+}
+
+function checkCapabilities(capabilities: readonly string[]): readonly string[] {
+  if (capabilities.every((name) => /^[\w.-]{1,64}$/.test(name))) return [...capabilities];
+  throw new KeyboundError(
+    "invalid_argument",
+    "'clientCapabilities' must be names like 'cp1': letters, digits, '_', '.' and '-'.",
+  );
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new KeyboundError("invalid_argument", `'${name}' must be a positive number.`);
+}
+
+/** The request, if it is one that may carry a token. */
+function checkedRequest(make: () => Request): Request {
+  let request: Request;
+  try {
+    request = make();
+  } catch (cause) {
+    throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.", {
+      cause,
+    });
+  }
+  if (new URL(request.url).protocol === "https:") return request;
+  throw new KeyboundError("invalid_argument", "A bound token is only ever sent over https.");
+}
+
+/** Whether the same request can be made twice: its body, if any, isn't a stream. */
+function isReplayable(input: string | URL | Request, { body }: RequestInit): boolean {
+  if (body === undefined || body === null) return !(input instanceof Request && input.body);
+  return !(body instanceof ReadableStream);
+}
+
+function closedError(): KeyboundError {
+  return new KeyboundError("closed", "This identity has been closed. Make a new one.");
+}

@@ -1,0 +1,145 @@
+/**
+ * When to repeat an HTTP request: the tables of protocol.md section 4.3, with the fixes of its
+ * appendix B (a timeout is repeated, a metadata 404 is final).
+ *
+ * @module
+ */
+
+/** How one attempt ended, as far as repeating it goes. A failed connection is never repeated. */
+export type AttemptOutcome =
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter?: number }
+  | { readonly kind: "timeout" };
+
+/** A retry table. Delays in milliseconds. */
+export interface RetryPolicy {
+  /** Name, for documentation and tests. */
+  readonly name: string;
+  /** Statuses worth repeating. */
+  readonly statuses: (status: number) => boolean;
+  /** Repetitions allowed, given how the first attempt ended. */
+  readonly limit: (first: AttemptOutcome) => number;
+  /** Wait before repetition number `attempt` (from 1), given how the last attempt ended. */
+  readonly delay: (last: AttemptOutcome, attempt: number) => number;
+  /** What the server's `Retry-After` does: nothing, lengthens the wait, or forbids the repetition. */
+  readonly retryAfter: "ignored" | "honoured" | "stops";
+}
+
+/** What to do after an attempt. */
+export type RetryDecision =
+  | { readonly retry: true; readonly delay: number }
+  | { readonly retry: false };
+
+const serverError = (status: number) => status >= 500 && status <= 599;
+const isGone = (outcome: AttemptOutcome) => outcome.kind === "status" && outcome.status === 410;
+const exponential = (attempt: number) => Math.min(1000 * 2 ** (attempt - 1), 4000);
+
+const imdsFamily = {
+  limit: (first: AttemptOutcome) => (isGone(first) ? 7 : 3),
+  delay: (last: AttemptOutcome, attempt: number) => (isGone(last) ? 10_000 : exponential(attempt)),
+  retryAfter: "ignored",
+} as const;
+
+/** IMDS: v1 tokens, `issuecredential`, compute metadata. */
+export const imdsPolicy: RetryPolicy = {
+  name: "imds",
+  statuses: (status) => [404, 408, 410, 429].includes(status) || serverError(status),
+  ...imdsFamily,
+};
+
+/** IMDS without 404: probes, and `getplatformmetadata`, where 404 means an IMDSv1-only host. */
+export const imdsProbePolicy: RetryPolicy = {
+  name: "imds-probe",
+  statuses: (status) => [408, 410, 429].includes(status) || serverError(status),
+  ...imdsFamily,
+};
+
+/** App Service, Azure Arc, Cloud Shell, Machine Learning, Service Fabric. */
+export const managedIdentityPolicy: RetryPolicy = {
+  name: "managed-identity",
+  statuses: (status) => [404, 408, 429, 500, 503, 504].includes(status),
+  limit: () => 3,
+  delay: () => 1000,
+  retryAfter: "honoured",
+};
+
+/** The token endpoint: one repetition, and none where the server says when to come back. */
+export const tokenEndpointPolicy: RetryPolicy = {
+  name: "token-endpoint",
+  statuses: serverError,
+  limit: () => 1,
+  delay: () => 1000,
+  retryAfter: "stops",
+};
+
+/** Region discovery (protocol.md section 8.4). */
+export const regionPolicy: RetryPolicy = {
+  name: "region",
+  statuses: (status) => [410, 429].includes(status) || serverError(status),
+  limit: () => 3,
+  delay: (_last, attempt) => exponential(attempt),
+  retryAfter: "ignored",
+};
+
+/** No repetition at all. */
+export const noRetryPolicy: RetryPolicy = {
+  name: "none",
+  statuses: () => false,
+  limit: () => 0,
+  delay: () => 0,
+  retryAfter: "ignored",
+};
+
+/** The share of a delay that `random` may add, so that processes started together drift apart. */
+const JITTER = 0.1;
+
+/**
+ * Whether to repeat after these attempts (all of them, oldest first), and after how many
+ * milliseconds. `random` is in [0, 1); 0 gives the table's own delays.
+ */
+export function decideRetry(
+  policy: RetryPolicy,
+  attempts: readonly AttemptOutcome[],
+  random: number,
+): RetryDecision {
+  const first = attempts[0];
+  const last = attempts.at(-1);
+  if (first === undefined || last === undefined) return { retry: false };
+  if (attempts.length > policy.limit(first)) return { retry: false };
+  if (last.kind === "status" && !policy.statuses(last.status)) return { retry: false };
+  const asked = last.kind === "status" ? last.retryAfter : undefined;
+  if (asked !== undefined && policy.retryAfter === "stops") return { retry: false };
+  const planned = policy.delay(last, attempts.length);
+  const delay = policy.retryAfter === "honoured" ? Math.max(planned, asked ?? 0) : planned;
+  return { retry: true, delay: delay * (1 + JITTER * random) };
+}
+
+/**
+ * `Retry-After` in milliseconds from now: seconds or an HTTP date (RFC 9110 section 10.2.3);
+ * `undefined` for anything else. A date gone by is 0. Capped at one hour (protocol.md section 4.5).
+ */
+export function parseRetryAfter(value: string | null, now: number): number | undefined {
+  if (value === null) return undefined;
+  const text = value.trim();
+  const wait = /^\d{1,10}$/.test(text)
+    ? Number(text) * 1000
+    : /GMT$/.test(text)
+    ? Date.parse(text) - now
+    : NaN;
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), 3_600_000);
+}
+
+/**
+ * Until when (milliseconds since the epoch) requests like the one just answered are refused
+ * without being sent: as long as the server asked, or a minute after a 429 that didn't say;
+ * `undefined` where nothing is to be held back (protocol.md section 4.5).
+ */
+export function throttledUntil(
+  status: number,
+  retryAfter: number | undefined,
+  now: number,
+): number | undefined {
+  if (retryAfter !== undefined && (status === 429 || serverError(status))) {
+    return retryAfter > 0 ? now + retryAfter : undefined;
+  }
+  return status === 429 ? now + 60_000 : undefined;
+}

@@ -1,0 +1,65 @@
+/**
+ * What a client may check of an access token it got: that it is bound to the certificate it
+ * presented and meant for the resource it asked for.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import { fromBase64url, fromUtf8 } from "../encoding.ts";
+import { KeyboundError } from "../errors.ts";
+import { parseJson, parseUrl } from "../parse.ts";
+
+const Claims = v.object({
+  aud: v.optional(v.union([v.string(), v.array(v.string())])),
+  cnf: v.optional(v.object({ "x5t#S256": v.optional(v.string()) })),
+});
+
+/**
+ * Refuses a JWT that isn't bound to this certificate (`x5t#S256`, RFC 8705 section 3.1) or that
+ * names another resource. A token in any other format is opaque to a client and passes: whether it
+ * is bound, only the resource server can tell.
+ *
+ * Throws `token_not_bound` and `token_audience_mismatch`.
+ */
+export function checkBoundToken(token: string, thumbprint: string, resource: string): void {
+  const claims = jwtClaims(token);
+  if (claims === undefined) return;
+  const bound = claims.cnf?.["x5t#S256"];
+  if (bound !== thumbprint) {
+    throw new KeyboundError(
+      "token_not_bound",
+      bound === undefined
+        ? "The token endpoint answered with a token that isn't bound to any certificate. It was thrown away."
+        : "The token endpoint answered with a token bound to another certificate. It was thrown away.",
+    );
+  }
+  const audiences = claims.aud === undefined ? [] : [claims.aud].flat();
+  if (audiences.length > 0 && !audiences.some((audience) => isMeant(audience, resource))) {
+    throw new KeyboundError(
+      "token_audience_mismatch",
+      `The token endpoint answered with a token for another resource than ${resource}. It was thrown away.`,
+    );
+  }
+}
+
+/** The claims of a signed JWT, unverified; `undefined` for any other kind of token. */
+function jwtClaims(token: string): v.InferOutput<typeof Claims> | undefined {
+  const parts = token.split(".");
+  if (parts.length !== 3) return undefined;
+  try {
+    return parseJson(Claims, fromUtf8(fromBase64url(parts[1]!)));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether an audience can stand for a resource. A resource may be named by its application id or
+ * with another path, so only two URIs that differ in scheme or host are surely not the same.
+ */
+function isMeant(audience: string, resource: string): boolean {
+  const [a, b] = [parseUrl(audience), parseUrl(resource)];
+  if (a === undefined || b === undefined) return true;
+  return a.protocol === b.protocol && a.host === b.host;
+}

@@ -1,0 +1,116 @@
+/**
+ * One bound token from the token endpoint, over mutual TLS with the binding.
+ *
+ * @module
+ */
+
+import type { Binding } from "../binding/binding.ts";
+import type { BindingDependencies, FlightContext } from "../binding/context.ts";
+import { transportFor } from "../binding/key.ts";
+import { type Answer, exchange } from "../http.ts";
+import { throttledUntil, tokenEndpointPolicy } from "../policy/retry.ts";
+import type { TlsVersion } from "../transports.ts";
+import { wireError } from "../wire_error.ts";
+import { checkBoundToken } from "./access_token.ts";
+import { boundTokenRequest } from "./request.ts";
+import { readTokenAnswer, type TokenAnswer } from "./response.ts";
+
+/** What requests to the token endpoint need. */
+export interface TokenEndpoint extends Pick<BindingDependencies, "service" | "transports"> {
+  /** Requests that the server wants held back. */
+  readonly throttle: Throttle;
+  /** Milliseconds for one attempt. */
+  readonly tokenTimeout: number;
+  /** Highest TLS version to offer. */
+  readonly tokenTlsVersion: TlsVersion;
+}
+
+/** What is asked for. */
+export interface TokenQuery {
+  /** Tells requests apart that ask for the same: the key in the token cache. */
+  readonly cacheKey: string;
+  /** The resource, without `/.default`. */
+  readonly resource: string;
+  /** The merged `claims` parameter. */
+  readonly claims: string | undefined;
+}
+
+/**
+ * A token bound to this binding's certificate, checked to be just that.
+ *
+ * `onAnswer` is called when any answer has arrived: the handshake proved the key then.
+ *
+ * Rejects as `readTokenAnswer` and `checkBoundToken` do, and with the code of a failure on the
+ * wire.
+ */
+export async function requestToken(
+  endpoint: TokenEndpoint,
+  query: TokenQuery,
+  binding: Binding,
+  context: FlightContext,
+  onAnswer: () => void,
+): Promise<TokenAnswer> {
+  const { throttle, service: { clock } } = endpoint;
+  const answer = await post(endpoint, query, binding, context);
+  onAnswer();
+  try {
+    const token = readTokenAnswer(answer, "mtls_pop", context.correlationId);
+    checkBoundToken(token.accessToken, binding.credential.thumbprint, query.resource);
+    return token;
+  } catch (error) {
+    const until = throttledUntil(answer.status, answer.retryAfter, clock.now());
+    if (until !== undefined) throttle.hold(query.cacheKey, until, error);
+    throw error;
+  }
+}
+
+/** The answer, whatever its status. The connection is the request's own, so nothing re-sends it. */
+async function post(
+  { transports, tokenTimeout, tokenTlsVersion, service: { clock, random } }: TokenEndpoint,
+  query: TokenQuery,
+  { credential, endpoint, clientId }: Binding,
+  context: FlightContext,
+): Promise<Answer> {
+  const { correlationId, emit, signal } = context;
+  const transport = transportFor(credential.key, transports);
+  const parameters = { ...query, endpoint, clientId, correlationId };
+  const options = { connection: "fresh", maxVersion: tokenTlsVersion } as const;
+  try {
+    return await exchange(
+      (attempt) => transport.fetch(boundTokenRequest(parameters, attempt), credential, options),
+      {
+        policy: tokenEndpointPolicy,
+        timeout: tokenTimeout,
+        clock,
+        random,
+        signal,
+        onRetry: (retry) => emit({ type: "retry", endpoint: "token", ...retry }),
+      },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw wireError(error, "token", context);
+  }
+}
+
+/** Far more than one process asks for at a time. */
+const THROTTLE_CAPACITY = 1000;
+
+/** Requests that fail without being sent, because the server asked for a pause. */
+export class Throttle {
+  readonly #held = new Map<string, { readonly until: number; readonly error: unknown }>();
+
+  /** Holds requests of this key back until then (milliseconds since the Unix epoch). */
+  hold(key: string, until: number, error: unknown): void {
+    if (this.#held.size >= THROTTLE_CAPACITY) this.#held.clear();
+    this.#held.set(key, { until, error });
+  }
+
+  /** Throws what the server had said, if requests of this key are held back. */
+  check(key: string, now: number): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    if (now < held.until) throw held.error;
+    this.#held.delete(key);
+  }
+}
