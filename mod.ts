@@ -16,6 +16,7 @@
  */
 
 export type { AttestationRequest, Attestor } from "./src/attestation.ts";
+export { cachingAttestor, type CachingAttestorOptions } from "./src/caching_attestor.ts";
 export type { Binding } from "./src/binding/binding.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
 export { ClientCredential } from "./src/credential.ts";

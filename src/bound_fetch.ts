@@ -7,7 +7,7 @@
 import type { BindingDependencies, BindingRequest, FlightContext } from "./binding/context.ts";
 import { healBinding } from "./binding/heal.ts";
 import { transportFor } from "./binding/key.ts";
-import { isProven } from "./binding/obtain.ts";
+import { prove } from "./binding/obtain.ts";
 import { isAlive } from "./binding/probe.ts";
 import { KeyboundError } from "./errors.ts";
 import { healCause } from "./policy/healing.ts";
@@ -41,8 +41,8 @@ export class BoundFetch {
    * The resource server's answer. `again` makes the request anew where its body can be sent twice;
    * without it there is one attempt only.
    *
-   * Rejects as `getToken` does, with the code of a failure on the wire, `key_unusable`, or the
-   * request signal's reason.
+   * Rejects as `getToken` does, with the code of a failure on the wire, or the request signal's
+   * reason.
    */
   async send(request: Request, again?: () => Request): Promise<Response> {
     const token = await this.#provenToken(request.signal);
@@ -51,7 +51,7 @@ export class BoundFetch {
       response = await this.#attempt(request, token);
     } catch (error) {
       request.signal.throwIfAborted();
-      if (again === undefined || !await this.#isKeyDead(token, error, request.signal)) throw error;
+      if (again === undefined || !await this.#healed(token, error, request.signal)) throw error;
       return await this.#attempt(again(), await this.#provenToken(request.signal));
     }
     const claims = response.status === 401
@@ -66,15 +66,8 @@ export class BoundFetch {
   async #provenToken(signal: AbortSignal): Promise<TokenResult> {
     const { dependencies, request, getToken } = this.#options;
     const token = await getToken();
-    const context = this.#context(signal);
-    if (await isProven(dependencies, request.alias, token.binding, context)) return token;
-    const healed = await healBinding(dependencies, request, token.binding, "key_dead", context);
-    if (healed !== undefined) return await getToken();
-    throw new KeyboundError(
-      "key_unusable",
-      "The key behind the token's certificate is dead, and died before within the cool-down. Check the device behind it.",
-      { retryable: true },
-    );
+    const proven = await prove(dependencies, request, token.binding, this.#context(signal));
+    return proven.reminted ? await getToken() : token;
   }
 
   async #attempt(bare: Request, token: TokenResult): Promise<Response> {
@@ -89,20 +82,16 @@ export class BoundFetch {
     }
   }
 
-  /** After a failure that speaks against the credential: whether its key is to blame. */
-  async #isKeyDead(
-    { binding }: TokenResult,
-    error: unknown,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  /** After a failure that speaks against the credential: whether its key was to blame. */
+  async #healed({ binding }: TokenResult, error: unknown, signal: AbortSignal): Promise<boolean> {
     const { dependencies, request } = this.#options;
     const { crypto, service: { clock } } = dependencies;
     if (!(error instanceof KeyboundError) || healCause(error.code) === undefined) return false;
     const context = this.#context(signal);
     const probe = { trigger: "suspect" as const, crypto, clock, ...context };
     if (await isAlive(binding.credential.key, probe)) return false;
-    const healed = await healBinding(dependencies, request, binding, "key_dead", context);
-    return healed !== undefined;
+    await healBinding(dependencies, request, binding, "key_dead", context);
+    return true;
   }
 
   #context(signal: AbortSignal): FlightContext {

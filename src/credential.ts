@@ -54,7 +54,7 @@ export class ClientCredential {
     if (!equalBytes(leaf.spki, key.spki)) {
       throw new KeyboundError(
         "certificate_key_mismatch",
-        `The certificate's public key is not that of key '${key.id}'. Pass the key the certificate was issued for.`,
+        `The certificate was not issued for key '${key.id}'.`,
       );
     }
     return new ClientCredential(chain, leaf, key, await thumbprintS256(first, crypto));

@@ -90,23 +90,23 @@ export interface ErrorDetails {
   /** The error behind this one. */
   cause?: unknown;
   /** Whether the same call may succeed later without a change of input. @default false */
-  retryable?: boolean;
+  retryable?: boolean | undefined;
   /** HTTP status of the answer that failed, where there was one. */
-  status?: number;
+  status?: number | undefined;
   /** Correlation id (UUID) of the acquisition: the one every request of it carried. */
-  correlationId?: string;
+  correlationId?: string | undefined;
   /** Where it failed: the managed-identity source (`Imds`) or the endpoint's role (`TokenEndpoint`). */
-  source?: string;
+  source?: string | undefined;
   /** The server's own `error` string, where `code` is `oauth_error`. */
-  oauthError?: string;
+  oauthError?: string | undefined;
   /** Numeric AADSTS codes of the answer (`error_codes`). */
-  errorCodes?: readonly number[];
+  errorCodes?: readonly number[] | undefined;
   /** `suberror` of the answer. */
-  suberror?: string;
+  suberror?: string | undefined;
   /** Claims challenge of the answer, to be passed as `claims` to the next acquisition. */
-  claims?: string;
+  claims?: string | undefined;
   /** Milliseconds that the server asked to wait (`Retry-After`). */
-  retryAfter?: number;
+  retryAfter?: number | undefined;
 }
 
 /**
@@ -130,38 +130,32 @@ export class KeyboundError extends Error {
   /** Whether the same call may succeed later without a change of input. */
   readonly retryable: boolean;
   /** HTTP status of the answer that failed. */
-  readonly status?: number;
+  declare readonly status?: number;
   /** Correlation id (UUID) of the acquisition. */
-  readonly correlationId?: string;
+  declare readonly correlationId?: string;
   /** Where it failed. */
-  readonly source?: string;
+  declare readonly source?: string;
   /** The server's own `error` string, where `code` is `oauth_error`. */
-  readonly oauthError?: string;
+  declare readonly oauthError?: string;
   /** Numeric AADSTS codes of the answer. */
-  readonly errorCodes?: readonly number[];
+  declare readonly errorCodes?: readonly number[];
   /** `suberror` of the answer. */
-  readonly suberror?: string;
+  declare readonly suberror?: string;
   /** Claims challenge of the answer. */
-  readonly claims?: string;
+  declare readonly claims?: string;
   /** Milliseconds that the server asked to wait. */
-  readonly retryAfter?: number;
+  declare readonly retryAfter?: number;
 
-  /** An error with this code, this advice and these details. */
+  /** An error with this code, this advice and these details; undefined ones are left out. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    const { cause, retryable = false, ...rest } = details;
+    super(message, cause === undefined ? {} : { cause });
     this.name = "KeyboundError";
     this.code = code;
-    this.retryable = details.retryable ?? false;
-    const { status, correlationId, source, oauthError, errorCodes, suberror, claims, retryAfter } =
-      details;
-    if (status !== undefined) this.status = status;
-    if (correlationId !== undefined) this.correlationId = correlationId;
-    if (source !== undefined) this.source = source;
-    if (oauthError !== undefined) this.oauthError = oauthError;
-    if (errorCodes !== undefined) this.errorCodes = errorCodes;
-    if (suberror !== undefined) this.suberror = suberror;
-    if (claims !== undefined) this.claims = claims;
-    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+    this.retryable = retryable;
+    for (const [name, value] of Object.entries(rest)) {
+      if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
+    }
   }
 }
 

@@ -78,8 +78,8 @@ export interface HealEvent extends EventBase {
   readonly type: "heal";
   /** What made it suspect. */
   readonly cause: EvictReason;
-  /** A new certificate was made, another process had made one, or the cool-down forbade it. */
-  readonly outcome: "reminted" | "adopted" | "cooldown";
+  /** Whether a successor is sought (a mint or adoption follows) or the cool-down forbids it. */
+  readonly outcome: "started" | "cooldown";
 }
 
 /** A request is going to be repeated. */
@@ -92,8 +92,8 @@ export interface RetryEvent extends EventBase {
   readonly attempt: number;
   /** Milliseconds until then. */
   readonly delay: number;
-  /** Status that caused it; absent for a timeout. */
-  readonly status?: number;
+  /** Status that caused it; `undefined` for a timeout. */
+  readonly status: number | undefined;
 }
 
 /** A request failed on the wire. */
@@ -132,8 +132,8 @@ export interface BackgroundEvent extends EventBase {
   readonly type: "refresh" | "renew";
   /** How it ended. */
   readonly outcome: "done" | "failed";
-  /** Why it failed. */
-  readonly code?: ErrorCode;
+  /** Why it failed; `undefined` for what isn't an error of this library. */
+  readonly code?: ErrorCode | undefined;
 }
 
 /** A certificate store failed; the acquisition went on without it. */

@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
 import { KeyboundError } from "./errors.ts";
 import {
   type AttemptOutcome,
@@ -13,7 +14,6 @@ import {
   parseRetryAfter,
   type RetryPolicy,
 } from "./policy/retry.ts";
-import { raceSignal } from "./single_flight.ts";
 
 /** Largest response body that is read, in bytes (protocol.md section 1.9). */
 export const MAX_BODY = 1_048_576;
@@ -27,7 +27,7 @@ export interface Answer {
   /** The body as text; malformed UTF-8 shows as U+FFFD. */
   readonly text: string;
   /** Milliseconds that the server asked to wait, where it did. */
-  readonly retryAfter?: number;
+  readonly retryAfter: number | undefined;
 }
 
 /** What an exchange needs besides the request. */
@@ -52,8 +52,8 @@ export interface Retry {
   readonly attempt: number;
   /** Milliseconds until then. */
   readonly delay: number;
-  /** Status that caused it; absent for a timeout. */
-  readonly status?: number;
+  /** Status that caused it; `undefined` for a timeout. */
+  readonly status: number | undefined;
 }
 
 /**
@@ -70,30 +70,27 @@ export async function exchange(
   const attempts: AttemptOutcome[] = [];
   while (true) {
     const answer = await attempt(send, options);
-    const outcome = outcomeOf(answer);
-    attempts.push(outcome);
+    attempts.push(outcomeOf(answer));
     const decision = decideRetry(policy, attempts, random());
     if (!decision.retry) {
       if (answer !== undefined) return answer;
       throw new KeyboundError(
         "request_timeout",
-        `No answer within ${options.timeout} ms (attempts: ${attempts.length}). Check that the endpoint is reachable and try again.`,
+        `No answer within ${options.timeout} ms (attempts: ${attempts.length}). Check that the endpoint is reachable.`,
         { retryable: true },
       );
     }
     onRetry?.({
       attempt: attempts.length,
       delay: decision.delay,
-      ...(answer === undefined ? {} : { status: answer.status }),
+      status: answer?.status,
     });
     await clock.sleep(decision.delay, signal);
   }
 }
 
 function outcomeOf(answer: Answer | undefined): AttemptOutcome {
-  if (answer === undefined) return { kind: "timeout" };
-  const { status, retryAfter } = answer;
-  return { kind: "status", status, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return answer === undefined ? { kind: "timeout" } : { kind: "status", ...answer };
 }
 
 /** One attempt: an answer, or `undefined` when its time ran out. */
@@ -101,25 +98,13 @@ async function attempt(
   send: (signal: AbortSignal) => Promise<Response>,
   { timeout, clock, signal }: ExchangeOptions,
 ): Promise<Answer | undefined> {
-  signal?.throwIfAborted();
-  const attempting = new AbortController();
-  const onAbort = () => attempting.abort(signal!.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = new AbortController();
-  let timedOut = false;
-  clock.sleep(timeout, timer.signal).then(() => {
-    timedOut = true;
-    attempting.abort(new DOMException("The attempt took too long.", "TimeoutError"));
-  }, () => {});
+  const late = new DOMException("The attempt took too long.", "TimeoutError");
+  const work = (attempting: AbortSignal) => sendAndRead(send, attempting, clock);
   try {
-    return await raceSignal(sendAndRead(send, attempting.signal, clock), attempting.signal);
+    return await withDeadline(work, timeout, late, clock, signal);
   } catch (error) {
-    signal?.throwIfAborted();
-    if (timedOut) return undefined;
+    if (error === late) return undefined;
     throw error;
-  } finally {
-    timer.abort();
-    signal?.removeEventListener("abort", onAbort);
   }
 }
 
@@ -134,13 +119,13 @@ async function sendAndRead(
     response.body?.cancel().catch(() => {});
     throw new KeyboundError(
       "redirect_refused",
-      `The endpoint answered with a redirect (HTTP ${status}), which is never followed here.`,
+      `The endpoint answered with a redirect (HTTP ${status}), which is never followed.`,
       { status },
     );
   }
   const text = await readText(response, MAX_BODY);
   const retryAfter = parseRetryAfter(headers.get("retry-after"), clock.now());
-  return { status, headers, text, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return { status, headers, text, retryAfter };
 }
 
 /** The body as text; throws `response_too_large` once it exceeds `limit` bytes. */
@@ -159,7 +144,7 @@ export async function readText(response: Response, limit: number): Promise<strin
       reader.cancel().catch(() => {});
       throw new KeyboundError(
         "response_too_large",
-        `The response exceeds ${limit} bytes and was not read to its end.`,
+        `The response exceeds ${limit} bytes.`,
         { status: response.status },
       );
     }

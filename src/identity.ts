@@ -42,14 +42,14 @@ export function resolveIdentity(id: ManagedIdentityId): Identity {
   if (second !== undefined) {
     throw new KeyboundError(
       "invalid_argument",
-      "Give one of clientId, resourceId and objectId, or none for the system-assigned identity.",
+      "Give one of clientId, resourceId and objectId, or none.",
     );
   }
   const [parameter, value] = first;
   if (typeof value !== "string" || !/^(?!\s*$)[^|\p{Cc}]{1,2000}$/u.test(value)) {
     throw new KeyboundError(
       "invalid_argument",
-      "The id of a user-assigned identity must be text of 1 to 2000 characters without '|' or control characters.",
+      "The id of an identity must be plain text of 1 to 2000 characters, without '|'.",
     );
   }
   return { name: value, selector: [parameter, value] };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AttestationCache, type Attestor } from "./attestation.ts";
+import type { Attestor } from "./attestation.ts";
 import { BindingCache } from "./binding/cache.ts";
 import { BoundFetch } from "./bound_fetch.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -45,7 +45,7 @@ export interface Host {
 export interface ManagedIdentityOptions extends Host, ManagedIdentityId {
   /** Client capabilities such as `cp1`. @default [] */
   clientCapabilities?: readonly string[];
-  /** Attests KeyGuard keys; needed for requests with `attest`. */
+  /** Attests KeyGuard keys; needed for requests with `attest`. See `cachingAttestor`. */
   attestor?: Attestor;
   /** Name of the key; identities that share it share the key. @default "keybound" */
   keyId?: string;
@@ -171,7 +171,6 @@ class BoundIdentity implements ManagedIdentity {
         timeout: positive("metadataTimeout", options.metadataTimeout ?? 10_000),
       },
       identity,
-      attestations: new AttestationCache(),
       crypto,
       choice: {
         keys: options.keys,
@@ -225,41 +224,35 @@ class BoundIdentity implements ManagedIdentity {
       this.#begin(alias, options.correlationId).emit({ type: "cache", outcome });
     }
     if (hit === undefined) return this.#acquire("miss", cacheKey, resource, options);
-    if (hit.refreshDue) this.#refresh(cacheKey, resource, options);
+    if (hit.refreshDue) {
+      // In the background, so it ends with nobody's signal and goes by an id of its own.
+      const { signal: _signal, correlationId: _id, ...rest } = options;
+      this.#acquire("refresh", cacheKey, resource, rest);
+    }
     return hit.promise;
   }
 
   /** The same question asked at the same time is asked once. */
   #acquire(
-    kind: "miss" | "claims" | "force",
+    kind: "miss" | "claims" | "force" | "refresh",
     cacheKey: string,
     resource: string,
     options: TokenOptions,
   ): Promise<TokenResult> {
     const request = this.#request(cacheKey, resource, options);
     const context = this.#begin(request.alias, options.correlationId);
-    return this.#flights.run(
+    const acquired = this.#flights.run(
       `${kind}\n${options.claims ?? ""}\n${cacheKey}`,
       (signal) => acquireToken(this.#dependencies, request, { ...context, signal }),
       options.signal,
     );
-  }
-
-  #refresh(cacheKey: string, resource: string, options: TokenOptions): void {
-    const request = this.#request(cacheKey, resource, options);
-    const context = this.#dependencies.begin(request.alias);
-    this.#flights.run(
-      `refresh\n${cacheKey}`,
-      (signal) => acquireToken(this.#dependencies, request, { ...context, signal }),
-    ).then(
-      () => context.emit({ type: "refresh", outcome: "done" }),
-      (error) =>
-        context.emit({
-          type: "refresh",
-          outcome: "failed",
-          ...(error instanceof KeyboundError ? { code: error.code } : {}),
-        }),
-    );
+    if (kind === "refresh") {
+      acquired.then(() => context.emit({ type: "refresh", outcome: "done" }), (error) => {
+        const code = error instanceof KeyboundError ? error.code : undefined;
+        context.emit({ type: "refresh", outcome: "failed", code });
+      });
+    }
+    return acquired;
   }
 
   #request(cacheKey: string, resource: string, options: TokenOptions): TokenRequest {
@@ -267,7 +260,7 @@ class BoundIdentity implements ManagedIdentity {
     if (attest && this.#attestor === undefined) {
       throw new KeyboundError(
         "attestation_failed",
-        "'attest' was asked for and no attestor is configured. Pass one as 'attestor'.",
+        "'attest' needs an 'attestor'.",
       );
     }
     return {
@@ -332,7 +325,7 @@ function checkCapabilities(capabilities: readonly string[]): readonly string[] {
   if (capabilities.every((name) => /^[\w.-]{1,64}$/.test(name))) return [...capabilities];
   throw new KeyboundError(
     "invalid_argument",
-    "'clientCapabilities' must be names like 'cp1': letters, digits, '_', '.' and '-'.",
+    "'clientCapabilities' must be names like 'cp1'.",
   );
 }
 

@@ -6,53 +6,49 @@
 
 import * as v from "valibot";
 
+/** Text that this pattern matches. */
+export function text(pattern: RegExp): v.GenericSchema<string> {
+  return v.custom<string>((value) => typeof value === "string" && pattern.test(value));
+}
+
 /** A tenant, client or machine id: printable, without anything that means something in a URL. */
-export const Identifier: v.GenericSchema<string> = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9._-]{1,128}$/),
+export const Identifier: v.GenericSchema<string> = text(/^\w[\w.-]{0,127}$/);
+
+/** A whole number of seconds, up to 30 years, as a number or a numeric string. */
+export const Seconds: v.GenericSchema<number | string> = v.custom<number | string>((value) =>
+  typeof value !== "object" && /^\d{1,9}$/.test(String(value))
 );
 
-/** Seconds as a number or a numeric string; 0 to ten years. */
-export const Seconds: v.GenericSchema<number | string, number> = v.pipe(
-  v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,10}$/), v.transform(Number))]),
-  v.integer(),
-  v.minValue(0),
-  v.maxValue(315_360_000),
+/** An https URL that paths can be added to: no user, query or fragment; at most 2048 characters. */
+export const HttpsBase: v.GenericSchema<string> = v.custom<string>((value) =>
+  typeof value === "string" && /^[^?#@\s|]{1,2048}$/.test(value) &&
+  parseUrl(value)?.protocol === "https:"
 );
 
-/**
- * An https URL that requests can be built on: no user, query or fragment. Trailing slashes go.
- * At most 2048 characters.
- */
-export const HttpsBase: v.GenericSchema<string> = v.pipe(
-  v.string(),
-  v.maxLength(2048),
-  v.check((text) => {
-    const url = parseUrl(text);
-    return url?.protocol === "https:" && url.hostname !== "" && !url.username && !url.password &&
-      !/[?#\s|]/.test(text);
-  }),
-  v.transform((text) => text.replace(/\/+$/, "")),
-);
+/** A field that is looked at later, if at all. */
+export const Anything: v.OptionalSchema<v.UnknownSchema, undefined> = v.optional(v.unknown());
 
 /** The URL, or `undefined` for text that isn't an absolute one or holds control characters. */
-export function parseUrl(text: string): URL | undefined {
-  if (/\p{Cc}/u.test(text)) return undefined;
+export function parseUrl(url: string): URL | undefined {
+  if (/\p{Cc}/u.test(url)) return undefined;
   try {
-    return new URL(text);
+    return new URL(url);
   } catch {
     return undefined;
   }
 }
 
 /** The parsed value, or `undefined` for text that isn't JSON or doesn't have the shape. */
-export function parseJson<T>(schema: v.GenericSchema<unknown, T>, text: string): T | undefined {
-  let json: unknown;
+export function parseJson<T>(schema: v.GenericSchema<unknown, T>, json: string): T | undefined {
   try {
-    json = JSON.parse(text);
+    return parse(schema, JSON.parse(json));
   } catch {
     return undefined;
   }
-  const result = v.safeParse(schema, json);
+}
+
+/** The value, or `undefined` for one that doesn't have the shape. */
+export function parse<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T | undefined {
+  const result = v.safeParse(schema, value);
   return result.success ? result.output : undefined;
 }

@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { parseJson } from "./parse.ts";
+import { Anything, parse, parseJson } from "./parse.ts";
 
 const MAX_LENGTH = 600;
 
@@ -18,22 +18,21 @@ export function scrub(text: string): string {
   return plain.replace(SECRETS, "[redacted]").trim().slice(0, MAX_LENGTH);
 }
 
-const Text = v.optional(v.fallback(v.string(), ""), "");
-
 /** `{"error":"...","error_description":"..."}` and its relatives, or Azure's nested form. */
-const ErrorBody = v.object({
-  error: v.optional(v.union([v.object({ code: Text, message: Text }), Text]), ""),
-  message: Text,
-  error_description: Text,
-});
+const ErrorBody = v.object({ error: Anything, message: Anything, error_description: Anything });
+const NestedError = v.object({ code: Anything, message: Anything });
 
 /** What an error body says in its known fields; nothing else of it is passed on. */
 export function describeErrorBody(text: string): string {
-  if (text.trim() === "") return "no response body";
   const body = parseJson(ErrorBody, text);
-  if (body === undefined) return "no error text in the response body";
-  const { error, message, error_description } = body;
-  const parts = typeof error === "object" ? [error.code, error.message] : [error];
-  const words = [...parts, message, error_description].filter((part) => part !== "").join(": ");
-  return scrub(words) || "no error text in the response body";
+  const nested = parse(NestedError, body?.error);
+  const words = [
+    body?.error,
+    nested?.code,
+    nested?.message,
+    body?.message,
+    body?.error_description,
+  ];
+  return scrub(words.filter((word) => typeof word === "string").join(": ")) ||
+    (text === "" ? "no response body" : "no error text in the response body");
 }

@@ -17,11 +17,6 @@ interface Flight<T> {
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** Whether work for this key is under way. */
-  has(key: string): boolean {
-    return this.#flights.has(key);
-  }
-
   /**
    * The outcome of `work` for this key, started if it isn't under way. Rejects with the signal's
    * reason when `signal` is aborted first.

@@ -11,29 +11,23 @@ import { classifyFailure, type FailureClass } from "./policy/failure.ts";
 import { TransportError } from "./transports.ts";
 
 const MEANING: Readonly<Record<FailureClass, readonly [code: ErrorCode, advice: string]>> = {
-  aborted: ["transport_failed", "the runtime aborted the request."],
+  aborted: ["transport_failed", "the runtime aborted it."],
   credential_rejected: ["tls_credential_rejected", "the server rejected the client certificate."],
-  peer_reset: [
-    "connection_reset",
-    "the connection was reset while it was in use. Try again.",
-  ],
+  peer_reset: ["connection_reset", "the connection was reset in use. Try again."],
   protocol: [
     "tls_protocol_error",
-    "the peer doesn't speak TLS or HTTP as it should. Check the endpoint and any proxy before it.",
+    "the peer doesn't speak TLS or HTTP properly. Check for a proxy.",
   ],
   server_untrusted: [
     "tls_server_untrusted",
-    "the server's certificate can't be verified. Check its host name, its CA and this host's clock.",
+    "can't verify the server. Check its name, its CA and the clock here.",
   ],
   suspect: [
     "tls_credential_suspect",
-    "the connection ended before any answer, which is how many servers refuse a client certificate.",
+    "the connection ended unanswered, as when a client certificate is refused.",
   ],
   timeout: ["request_timeout", "it took too long. Check that the endpoint is reachable."],
-  unreachable: [
-    "network_unreachable",
-    "the endpoint can't be reached. Check its name, DNS and firewalls.",
-  ],
+  unreachable: ["network_unreachable", "can't reach it. Check its name, DNS and firewalls."],
 };
 
 /** The error for a failure on the wire, by its class, told as an event; any other error as it is. */

@@ -85,13 +85,13 @@ export function checkKey(key: SigningKey, { minStrength, attest }: KeyDemands): 
   if (minStrength !== undefined && !meetsStrength(key.strength, minStrength)) {
     throw new KeyboundError(
       "min_strength_not_met",
-      `The strongest key here is '${key.strength}', and 'minStrength' asks for '${minStrength}'. Configure a backend that has such keys, or lower the floor.`,
+      `The key here is '${key.strength}', 'minStrength' is '${minStrength}'. Use a backend with such keys.`,
     );
   }
   if (attest && key.strength !== "keyguard") {
     throw new KeyboundError(
       "mtls_pop_requires_keyguard",
-      `Attestation needs a KeyGuard key, and the one here is '${key.strength}'. Drop 'attest', or run on a host with VBS.`,
+      `Only KeyGuard keys can be attested; the key here is '${key.strength}'. Use a host with VBS.`,
     );
   }
 }
@@ -106,6 +106,6 @@ export function transportFor(
   const names = transports.map(({ name }) => name).join(", ") || "none";
   throw new KeyboundError(
     "transport_not_available",
-    `No transport can do TLS with key '${key.id}' (configured: ${names}). Add one that fits its backend.`,
+    `No transport takes key '${key.id}' (there are: ${names}). Add one that fits its backend.`,
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AttestationCache, Attestor } from "../attestation.ts";
+import { attestationToken, type Attestor } from "../attestation.ts";
 import { ClientCredential } from "../credential.ts";
 import type { Bytes } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
@@ -25,8 +25,6 @@ export interface MintDependencies {
   readonly identity: Identity;
   /** Attests the key, where the certificate is to be an attested one. */
   readonly attestor: Attestor | undefined;
-  /** Attestations so far. */
-  readonly attestations: AttestationCache;
   /** Hashing. */
   readonly crypto: Crypto;
 }
@@ -55,10 +53,11 @@ export async function mintBinding(
     tenantId: metadata.tenantId,
     cuId: metadata.cuId,
     key,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    signal: context.signal,
   });
-  const attestationToken = await attestationFor(dependencies, key, metadata, context);
-  const issued = await issueCredential(service, identity, { csr, attestationToken }, context);
+  const attestation = await attestationFor(attestor, key, metadata, context);
+  const request = { csr, attestationToken: attestation };
+  const issued = await issueCredential(service, identity, request, context);
   const credential = await checkedCredential(issued, key, service.clock.now(), crypto, context);
   const { endpoint, clientId } = issued;
   return Object.freeze({ credential, endpoint, clientId, attested: attestor !== undefined });
@@ -66,14 +65,13 @@ export async function mintBinding(
 
 /** The wire's three cases (protocol.md section 1.6): a JWT, nothing, or the statement of nothing. */
 async function attestationFor(
-  { attestor, attestations, service }: MintDependencies,
+  attestor: Attestor | undefined,
   key: SigningKey,
   { attestationEndpoint, clientId }: PlatformMetadata,
   { signal }: AcquisitionContext,
 ): Promise<string | undefined> {
   if (attestor === undefined) return key.strength === "keyguard" ? undefined : "";
-  const request = { endpoint: attestationEndpoint, key, clientId };
-  return await attestations.get(attestor, request, service.clock, signal);
+  return await attestationToken(attestor, { endpoint: attestationEndpoint, key, clientId, signal });
 }
 
 async function checkedCredential(
@@ -90,7 +88,7 @@ async function checkedCredential(
       { cause, correlationId, source: "Imds" },
     );
   const credential = await credentialOf(issued.certificate, key, crypto).catch((cause) => {
-    throw refuse("the certificate doesn't parse, or isn't over the key it was asked for.", cause);
+    throw refuse("the certificate isn't one over the key it was asked for.", cause);
   });
   const { leaf } = credential;
   if (!isInForce(leaf, now)) {
@@ -98,9 +96,7 @@ async function checkedCredential(
       new Date(time).toISOString()
     );
     throw refuse(
-      `the certificate is valid from ${from} to ${until}, and it is ${
-        new Date(now).toISOString()
-      } here. Check this host's clock.`,
+      `the certificate is valid from ${from} to ${until}. Check this host's clock.`,
     );
   }
   return credential;

@@ -5,10 +5,10 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { withDeadline } from "../deadline.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
 import type { Emit, ProbeEvent } from "../events.ts";
 import type { SigningKey } from "../keys.ts";
-import { raceSignal } from "../single_flight.ts";
 import { verifySignature } from "../x509/public_key.ts";
 
 /** A key that hasn't answered after this many milliseconds is out of reach, not dead. */
@@ -56,28 +56,18 @@ async function signs(
   const scheme = key.schemes[0];
   if (scheme === undefined) return false;
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const deadline = new AbortController();
-  const signing = signal === undefined
-    ? deadline.signal
-    : AbortSignal.any([signal, deadline.signal]);
-  const timer = new AbortController();
-  clock.sleep(PROBE_TIMEOUT, timer.signal).then(() => {
-    deadline.abort(
-      new KeyboundError(
-        "key_provider_unavailable",
-        `Key '${key.id}' did not sign within ${PROBE_TIMEOUT} ms. Check its device; nothing was thrown away.`,
-        { retryable: true },
-      ),
-    );
-  }, () => {});
+  const late = new KeyboundError(
+    "key_provider_unavailable",
+    `Key '${key.id}' did not sign within ${PROBE_TIMEOUT} ms. Check its device.`,
+    { retryable: true },
+  );
+  const work = (signing: AbortSignal) => key.sign(scheme, nonce, { signal: signing });
   try {
-    const signature = await raceSignal(key.sign(scheme, nonce, { signal: signing }), signing);
+    const signature = await withDeadline(work, PROBE_TIMEOUT, late, clock, signal);
     return await verifySignature(scheme, key.spki, nonce, signature, crypto);
   } catch (error) {
-    signing.throwIfAborted();
+    signal?.throwIfAborted();
     if (isKeyboundError(error, "key_provider_unavailable")) throw error;
     return false;
-  } finally {
-    timer.abort();
   }
 }

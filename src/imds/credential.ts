@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { base64, type Bytes, fromBase64 } from "../encoding.ts";
 import type { Identity } from "../identity.ts";
-import { HttpsBase, Identifier, parseJson } from "../parse.ts";
+import { HttpsBase, Identifier, parseJson, text } from "../parse.ts";
 import { imdsPolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -21,8 +21,8 @@ import {
 const CredentialMessage = v.object({
   client_id: Identifier,
   tenant_id: Identifier,
-  certificate: v.pipe(v.string(), v.minLength(1), v.maxLength(65_536)),
-  identity_type: v.pipe(v.string(), v.minLength(1)),
+  certificate: text(/^[^]{1,65536}$/),
+  identity_type: text(/./),
   mtls_authentication_endpoint: HttpsBase,
 });
 
@@ -78,13 +78,13 @@ export async function issueCredential(
   const message = parseJson(CredentialMessage, answer.text);
   if (message === undefined) {
     throw refuse(
-      "the body is not the JSON expected (client_id, tenant_id, certificate, identity_type, https mtls_authentication_endpoint).",
+      "the body lacks client_id, tenant_id, certificate, identity_type or an https mtls_authentication_endpoint.",
     );
   }
   return {
     certificate: decodeCertificate(message.certificate),
     clientId: message.client_id,
-    endpoint: `${message.mtls_authentication_endpoint}/${message.tenant_id}`,
+    endpoint: `${message.mtls_authentication_endpoint.replace(/\/+$/, "")}/${message.tenant_id}`,
   };
 }
 

@@ -29,7 +29,7 @@ export function metadataBase(environment: Readonly<Record<string, string | undef
   ) {
     throw new KeyboundError(
       "invalid_managed_identity_endpoint",
-      `${METADATA_HOST_VARIABLE} is not an absolute http(s) URL without user name. Unset it or give one like http://127.0.0.1:8080.`,
+      `${METADATA_HOST_VARIABLE} is not a URL like http://127.0.0.1:8080.`,
       { source: "Imds" },
     );
   }

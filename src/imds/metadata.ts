@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { KeyboundError } from "../errors.ts";
 import type { Identity } from "../identity.ts";
-import { Identifier, parseJson } from "../parse.ts";
+import { Identifier, parseJson, text } from "../parse.ts";
 import { imdsProbePolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -21,7 +21,7 @@ import {
 /** What the platform says of itself. */
 export interface PlatformMetadata {
   /** What ties a certificate request to its virtual machine; at least one of the two. */
-  readonly cuId: { readonly vmId?: string; readonly vmssId?: string };
+  readonly cuId: { readonly vmId?: string | undefined; readonly vmssId?: string | undefined };
   /** Canonical client id (UUID) of the identity. */
   readonly clientId: string;
   /** Tenant id (UUID). */
@@ -31,19 +31,13 @@ export interface PlatformMetadata {
 }
 
 /** An id that may be absent, or blank, which is the same. */
-const OptionalId = v.optional(v.union([
-  v.pipe(v.literal(""), v.transform(() => undefined)),
-  Identifier,
-]));
+const OptionalId = v.optional(text(/^[\w.-]{0,128}$/));
 
-const PlatformMetadataMessage: v.GenericSchema<unknown, PlatformMetadata> = v.object({
-  cuId: v.pipe(
-    v.object({ vmId: OptionalId, vmssId: OptionalId }),
-    v.check(({ vmId, vmssId }) => vmId !== undefined || vmssId !== undefined),
-  ),
+const PlatformMetadataMessage = v.object({
+  cuId: v.object({ vmId: OptionalId, vmssId: OptionalId }),
   clientId: Identifier,
   tenantId: Identifier,
-  attestationEndpoint: v.pipe(v.string(), v.minLength(1), v.maxLength(2048)),
+  attestationEndpoint: text(/^\S{1,2048}$/),
 });
 
 /**
@@ -65,7 +59,7 @@ export async function getPlatformMetadata(
   if (answer.status === 404) {
     throw new KeyboundError(
       "mtls_pop_token_not_supported_in_imds_v1",
-      "This host's metadata service is version 1 only, which issues no binding certificates. Bound tokens need a host with IMDSv2.",
+      "This host's metadata service is version 1, which issues no certificates. Use a host with IMDSv2.",
       { status: 404, correlationId, source: "Imds" },
     );
   }
@@ -73,14 +67,13 @@ export async function getPlatformMetadata(
   const server = answer.headers.get("server");
   if (server === null || !server.toUpperCase().includes("IMDS")) {
     throw refuse(
-      "the answer's Server header doesn't name IMDS, so it didn't come from the metadata service. Check for a proxy between this program and it.",
+      "the Server header doesn't name IMDS. Check for a proxy before the metadata service.",
     );
   }
-  const metadata = parseJson(PlatformMetadataMessage, answer.text);
-  if (metadata === undefined) {
-    throw refuse(
-      "the body is not the JSON expected (cuId, clientId, tenantId, attestationEndpoint).",
-    );
+  const message = parseJson(PlatformMetadataMessage, answer.text);
+  const [vmId, vmssId] = [message?.cuId.vmId || undefined, message?.cuId.vmssId || undefined];
+  if (message === undefined || (vmId ?? vmssId) === undefined) {
+    throw refuse("the body lacks cuId, clientId, tenantId or attestationEndpoint.");
   }
-  return metadata;
+  return { ...message, cuId: { vmId, vmssId } };
 }

@@ -70,19 +70,18 @@ export async function askMetadataService(
     );
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof KeyboundError) {
-      throw new KeyboundError(error.code, `[Imds] ${endpoint}: ${error.message}`, {
+    const known = error instanceof KeyboundError ? error : undefined;
+    const reason = known?.message ?? "no connection. Does this host have a managed identity?";
+    throw new KeyboundError(
+      known?.code ?? "managed_identity_request_failed",
+      `[Imds] ${endpoint}: ${reason}`,
+      {
         cause: error,
-        retryable: error.retryable,
+        retryable: known?.retryable ?? true,
+        status: known?.status,
         correlationId,
         source: "Imds",
-        ...(error.status === undefined ? {} : { status: error.status }),
-      });
-    }
-    throw new KeyboundError(
-      "managed_identity_request_failed",
-      `[Imds] ${endpoint}: the metadata service could not be reached. Check that this host has a managed identity and that nothing blocks ${service.base}.`,
-      { cause: error, retryable: true, correlationId, source: "Imds" },
+      },
     );
   }
 }
@@ -105,7 +104,7 @@ export function metadataServiceError(
       retryable: RETRYABLE.includes(answer.status),
       correlationId,
       source: "Imds",
-      ...(answer.retryAfter === undefined ? {} : { retryAfter: answer.retryAfter }),
+      retryAfter: answer.retryAfter,
     },
   );
 }

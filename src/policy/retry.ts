@@ -7,7 +7,7 @@
 
 /** How one attempt ended, as far as repeating it goes. A failed connection is never repeated. */
 export type AttemptOutcome =
-  | { readonly kind: "status"; readonly status: number; readonly retryAfter?: number }
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter?: number | undefined }
   | { readonly kind: "timeout" };
 
 /** A retry table. Delays in milliseconds. */
@@ -33,24 +33,26 @@ const serverError = (status: number) => status >= 500 && status <= 599;
 const isGone = (outcome: AttemptOutcome) => outcome.kind === "status" && outcome.status === 410;
 const exponential = (attempt: number) => Math.min(1000 * 2 ** (attempt - 1), 4000);
 
-const imdsFamily = {
-  limit: (first: AttemptOutcome) => (isGone(first) ? 7 : 3),
-  delay: (last: AttemptOutcome, attempt: number) => (isGone(last) ? 10_000 : exponential(attempt)),
-  retryAfter: "ignored",
-} as const;
+const imdsLimit = (first: AttemptOutcome) => (isGone(first) ? 7 : 3);
+const imdsDelay = (last: AttemptOutcome, attempt: number) =>
+  isGone(last) ? 10_000 : exponential(attempt);
 
 /** IMDS: v1 tokens, `issuecredential`, compute metadata. */
 export const imdsPolicy: RetryPolicy = {
   name: "imds",
   statuses: (status) => [404, 408, 410, 429].includes(status) || serverError(status),
-  ...imdsFamily,
+  limit: imdsLimit,
+  delay: imdsDelay,
+  retryAfter: "ignored",
 };
 
 /** IMDS without 404: probes, and `getplatformmetadata`, where 404 means an IMDSv1-only host. */
 export const imdsProbePolicy: RetryPolicy = {
   name: "imds-probe",
   statuses: (status) => [408, 410, 429].includes(status) || serverError(status),
-  ...imdsFamily,
+  limit: imdsLimit,
+  delay: imdsDelay,
+  retryAfter: "ignored",
 };
 
 /** App Service, Azure Arc, Cloud Shell, Machine Learning, Service Fabric. */

@@ -23,7 +23,7 @@ export interface TokenLifetime {
   /** Its life from then. */
   readonly expiresIn: number;
   /** The server's advice when to refresh it, from then. */
-  readonly refreshIn?: number;
+  readonly refreshIn?: number | undefined;
 }
 
 /** The moment from which a token is refreshed in the background, before any jitter. */

@@ -8,11 +8,11 @@
 import * as v from "valibot";
 import { fromBase64url, fromUtf8 } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
-import { parseJson, parseUrl } from "../parse.ts";
+import { Anything, parseJson, parseUrl } from "../parse.ts";
 
 const Claims = v.object({
-  aud: v.optional(v.union([v.string(), v.array(v.string())])),
-  cnf: v.optional(v.object({ "x5t#S256": v.optional(v.string()) })),
+  aud: Anything,
+  cnf: v.optional(v.object({ "x5t#S256": Anything })),
 });
 
 /**
@@ -29,16 +29,14 @@ export function checkBoundToken(token: string, thumbprint: string, resource: str
   if (bound !== thumbprint) {
     throw new KeyboundError(
       "token_not_bound",
-      bound === undefined
-        ? "The token endpoint answered with a token that isn't bound to any certificate. It was thrown away."
-        : "The token endpoint answered with a token bound to another certificate. It was thrown away.",
+      "The token in the response isn't bound to the certificate presented. It was thrown away.",
     );
   }
-  const audiences = claims.aud === undefined ? [] : [claims.aud].flat();
+  const audiences = [claims.aud].flat().filter((audience) => typeof audience === "string");
   if (audiences.length > 0 && !audiences.some((audience) => isMeant(audience, resource))) {
     throw new KeyboundError(
       "token_audience_mismatch",
-      `The token endpoint answered with a token for another resource than ${resource}. It was thrown away.`,
+      `The token in the response isn't for ${resource}. It was thrown away.`,
     );
   }
 }

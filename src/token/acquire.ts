@@ -84,7 +84,7 @@ function tokenResult(
   const refreshOn = refreshTime({
     receivedOn: now,
     expiresIn: expiresIn * 1000,
-    ...(refreshIn === undefined ? {} : { refreshIn: refreshIn * 1000 }),
+    refreshIn: refreshIn && refreshIn * 1000,
   });
   return Object.freeze({
     accessToken,

@@ -65,7 +65,7 @@ export function normalizeResource(resource: string): string {
   if (typeof bare !== "string" || !/^[^\s\p{Cc}]{1,2048}$/u.test(bare)) {
     throw new KeyboundError(
       "invalid_argument",
-      "'resource' must be the resource's URI or application id, like https://vault.azure.net.",
+      "'resource' must be a URI like https://vault.azure.net, or an application id.",
     );
   }
   return bare;

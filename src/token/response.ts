@@ -5,9 +5,9 @@
  */
 
 import * as v from "valibot";
-import { type ErrorCode, type ErrorDetails, KeyboundError } from "../errors.ts";
+import { type ErrorCode, KeyboundError } from "../errors.ts";
 import type { Answer } from "../http.ts";
-import { parseJson, Seconds } from "../parse.ts";
+import { Anything, parse, parseJson, Seconds, text } from "../parse.ts";
 import { describeErrorBody, scrub } from "../scrub.ts";
 
 /** A token as answered; times in seconds. */
@@ -17,22 +17,22 @@ export interface TokenAnswer {
   /** Life left, in seconds. */
   readonly expiresIn: number;
   /** Seconds after which it should be refreshed. */
-  readonly refreshIn?: number;
+  readonly refreshIn: number | undefined;
 }
 
 const Success = v.object({
-  token_type: v.optional(v.string()),
+  token_type: v.optional(text(/^/)),
   // RFC 6750 section 2.1: what a header can carry.
-  access_token: v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,65536}$/)),
-  expires_in: v.pipe(Seconds, v.minValue(1)),
-  refresh_in: v.optional(v.nullable(Seconds)),
+  access_token: text(/^[\x21-\x7e]{1,65536}$/),
+  expires_in: Seconds,
+  refresh_in: Anything,
 });
 
 const Refusal = v.object({
-  error: v.pipe(v.string(), v.minLength(1), v.maxLength(256)),
-  error_codes: v.optional(v.fallback(v.array(v.number()), []), []),
-  suberror: v.optional(v.fallback(v.string(), "")),
-  claims: v.optional(v.fallback(v.pipe(v.string(), v.maxLength(32_768)), "")),
+  error: text(/^[^]{1,256}$/),
+  error_codes: Anything,
+  suberror: Anything,
+  claims: Anything,
 });
 
 const SOURCE = "TokenEndpoint";
@@ -71,10 +71,11 @@ export function readTokenAnswer(
   const message = parseJson(Success, answer.text);
   const refuse = (code: ErrorCode, text: string) =>
     new KeyboundError(code, text, { status: 200, correlationId, source: SOURCE });
-  if (message === undefined) {
+  const expiresIn = Number(message?.expires_in);
+  if (message === undefined || expiresIn === 0) {
     throw refuse(
       "invalid_token_response",
-      "The token endpoint answered 200 with a body that isn't a token response (RFC 6749 section 5.1).",
+      "The token endpoint's answer isn't a token response (RFC 6749 section 5.1).",
     );
   }
   if (message.token_type === undefined) {
@@ -83,59 +84,50 @@ export function readTokenAnswer(
   if (message.token_type.toLowerCase() !== tokenType) {
     throw refuse(
       "token_type_mismatch",
-      `The token endpoint answered with a token of type '${
-        scrub(message.token_type.slice(0, 40))
-      }' where '${tokenType}' was asked for. It was thrown away.`,
+      `The token response's token_type is not '${tokenType}'. The token was thrown away.`,
     );
   }
+  const refreshIn = parse(Seconds, message.refresh_in);
   return {
     accessToken: message.access_token,
-    expiresIn: message.expires_in,
-    ...(message.refresh_in === undefined || message.refresh_in === null
-      ? {}
-      : { refreshIn: message.refresh_in }),
+    expiresIn,
+    refreshIn: refreshIn === undefined ? undefined : Number(refreshIn),
   };
 }
 
 function refusal(answer: Answer, correlationId: string): KeyboundError {
-  const { status, text, retryAfter } = answer;
-  const details: ErrorDetails = {
-    status,
-    correlationId,
-    source: SOURCE,
-    retryable: status === 408 || status === 429 || status >= 500,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  };
-  const message = parseJson(Refusal, text);
-  if (message === undefined) {
-    return new KeyboundError(
-      plainCode(status, text),
-      `The token endpoint answered HTTP ${status} without an OAuth error: ${
-        describeErrorBody(text)
-      }.`,
-      details,
-    );
-  }
-  const { error, error_codes, suberror, claims } = message;
-  const known = OAUTH_CODES.find((code) => code === error.toLowerCase());
-  const code = status >= 500 ? "service_not_available" : known ?? "oauth_error";
+  const { status, text: body, retryAfter } = answer;
+  const message = parseJson(Refusal, body);
+  const error = message?.error;
+  const known = OAUTH_CODES.find((code) => code === error?.toLowerCase());
+  const code = error === undefined || status >= 500
+    ? plainCode(status, body)
+    : known ?? "oauth_error";
   return new KeyboundError(
     code,
-    `The token endpoint refused (HTTP ${status}): ${describeErrorBody(text)}`,
+    `The token endpoint refused (HTTP ${status}): ${describeErrorBody(body)}`,
     {
-      ...details,
-      ...(code === error ? {} : { oauthError: scrub(error) }),
-      ...(error_codes.length === 0 ? {} : { errorCodes: error_codes.slice(0, 16) }),
-      ...(suberror ? { suberror: scrub(suberror) } : {}),
-      ...(claims ? { claims } : {}),
+      status,
+      correlationId,
+      source: SOURCE,
+      retryable: status === 408 || status === 429 || status >= 500,
+      retryAfter,
+      oauthError: error === undefined || error === code ? undefined : scrub(error),
+      errorCodes: numbers(message?.error_codes),
+      suberror: typeof message?.suberror === "string" ? scrub(message.suberror) : undefined,
+      claims: typeof message?.claims === "string" ? message.claims.slice(0, 32_768) : undefined,
     },
   );
 }
 
-function plainCode(status: number, text: string): ErrorCode {
+function numbers(value: unknown): number[] | undefined {
+  return Array.isArray(value) ? value.filter(Number.isInteger).slice(0, 16) : undefined;
+}
+
+function plainCode(status: number, body: string): ErrorCode {
   if (status >= 500) return "service_not_available";
   if (status === 429) return "request_throttled";
   if (status === 404) return "not_found";
-  const isJson = text.trim() === "" || parseJson(v.unknown(), text) !== undefined;
+  const isJson = body.trim() === "" || parseJson(v.unknown(), body) !== undefined;
   return isJson ? "http_status_not_200" : "non_parsable_oauth_error";
 }
