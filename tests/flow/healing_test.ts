@@ -10,6 +10,7 @@ import { KeyboundError } from "../../src/errors.ts";
 import type { KeyProvider } from "../../src/keys.ts";
 import { webcryptoKeys } from "../../backends/webcrypto/mod.ts";
 import { fakeAzure, type Script, status, VAULT, wire } from "../support/fake_azure.ts";
+import { settling } from "../support/waiting.ts";
 
 const OTHER = "https://management.azure.com";
 const MINUTE = 60_000;
@@ -56,18 +57,6 @@ const NO_REASON: readonly [name: string, script: Script, code: string, requests:
   ["a reset of a reused connection", wire({ reusedConnection: true }), "connection_reset", 1],
   ["an alert about something else", wire({ alert: 80 }), "tls_protocol_error", 1],
 ];
-
-/** Runs `work` with the clock moving on whenever somebody sleeps for a retry. */
-async function settling<T>(
-  clock: { advance(ms: number): Promise<void> },
-  work: Promise<T>,
-): Promise<T> {
-  let settled = false;
-  const done = work.finally(() => settled = true);
-  done.catch(() => {});
-  while (!settled) await clock.advance(100);
-  return await done;
-}
 
 describe("healing rule 2: a dead key", () => {
   it("is replaced, with its certificate and tokens, by one mint", async () => {
