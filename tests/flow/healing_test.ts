@@ -367,7 +367,7 @@ describe("healing rule 5: what is no reason", () => {
       azure.forget();
       azure.always("token", script);
       const failing = identity.getToken({ resource: OTHER });
-      await assert.rejects(settling(azure.clock, failing), { code });
+      await assert.rejects(settling(azure, failing), { code });
       assert.equal(azure.counts(), `0+0+${requests}+0`);
       assert.equal(azure.events.some(({ type }) => type === "evict"), false);
       assert.equal((await identity.getToken({ resource: VAULT })).binding, binding);

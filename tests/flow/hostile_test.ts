@@ -181,7 +181,7 @@ for (const [endpoint, rows] of Object.entries(ROWS) as [keyof typeof ROWS, reado
         const azure = await fakeAzure();
         const identity = azure.identity();
         azure.always(endpoint, script);
-        const failing = settling(azure.clock, identity.getToken({ resource: VAULT }));
+        const failing = settling(azure, identity.getToken({ resource: VAULT }));
         await assert.rejects(failing, { name: "KeyboundError", code });
         azure.always(endpoint, undefined);
         const { fromCache } = await identity.getToken({ resource: VAULT });

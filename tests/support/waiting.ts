@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import type { KeyboundEvent } from "../../src/events.ts";
 import type { ManualClock } from "./clock.ts";
 
 /** Lets the event loop turn until `condition` holds; fails if it never does. */
@@ -16,11 +17,20 @@ export async function until(condition: () => boolean): Promise<void> {
   assert.fail("It never came.");
 }
 
-/** The outcome of `work`, the clock moving on in small steps whenever it would wait. */
-export async function settling<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+/** The outcome of `work`, the clock moving on by the delay of each retry that is announced. */
+export async function settling<T>(
+  { clock, events }: { clock: ManualClock; events: readonly KeyboundEvent[] },
+  work: Promise<T>,
+): Promise<T> {
   let settled = false;
   const done = work.finally(() => settled = true);
   done.catch(() => {});
-  while (!settled) await clock.advance(50);
+  let seen = 0;
+  while (!settled) {
+    const event = events[seen];
+    if (event !== undefined) seen++;
+    if (event?.type === "retry") await clock.advance(event.delay);
+    else if (event === undefined) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
   return await done;
 }
