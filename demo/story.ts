@@ -1,0 +1,200 @@
+/**
+ * The main job from end to end on whatever runtime runs this file, against a running emulator:
+ * a bound token, its use, its theft, and four ways in which a binding breaks and heals.
+ *
+ * Reads `{"url","secret"}` of the emulator's admin endpoint from standard input and writes one JSON
+ * object a line: `{"step",...}` as things happen, at last `{"result":{...}}`.
+ *
+ * @module
+ */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { detect, type DetectedHost } from "../backends/detect.ts";
+import { webcryptoKeys } from "../backends/webcrypto/mod.ts";
+import { connectEmulator, type Counts, type Emulator, invalidClient } from "../emulator/mod.ts";
+import {
+  ClientCredential,
+  type ManagedIdentity,
+  managedIdentity,
+  type TokenResult,
+} from "../mod.ts";
+import { base64, fromBase64, fromBase64url, fromUtf8 } from "../src/encoding.ts";
+
+const RESOURCE = "https://vault.azure.net";
+const HITS = 100_000;
+
+/** What was counted and seen; the lines of `npm run demo -- --json`. */
+interface Result {
+  runtime: string;
+  tokenType: string;
+  cnfMatchesCertificate: boolean;
+  resourceStatus: number;
+  stolenTokenStatus: number;
+  cold: Requests & { ms: number };
+  warm: { requests: number; microseconds: number };
+  certificateCached: Requests;
+  healed: Record<"deadKey" | "rejectedCertificate" | "handshakeReset" | "invalidClient", Healed>;
+}
+
+type Requests = Pick<Counts, "getplatformmetadata" | "issuecredential" | "token">;
+
+interface Healed {
+  ok: boolean;
+  mints: number;
+  tokenRequests: number;
+}
+
+const emulator = await connectEmulator(JSON.parse(await readStandardInput()));
+const directory = await mkdtemp(join(tmpdir(), "keybound-demo-"));
+try {
+  await emulator.reset();
+  say({ result: await tell(emulator, directory) });
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function tell(emulator: Emulator, directory: string): Promise<Result> {
+  const host = await detect({
+    directory: join(directory, "keybound"),
+    ca: emulator.ca,
+    environment: { AZURE_POD_IDENTITY_AUTHORITY_HOST: emulator.metadata },
+  });
+  // A minute must pass between two re-mints that came over the wire; here it is moved.
+  let moved = 0;
+  const clock = { now: () => Date.now() + moved, sleep: systemSleep };
+  const start = (): ManagedIdentity => managedIdentity({ ...host, clock });
+
+  const identity = start();
+  const [first, cold, ms] = await timed(() => identity.getToken({ resource: RESOURCE }));
+  say({ step: "cold", ms, ...cold, expiresOn: first.expiresOn, thumbprint: thumbprintOf(first) });
+
+  const resourceStatus = await use(emulator, identity);
+  const cnfMatchesCertificate = confirmation(first) === thumbprintOf(first);
+  say({ step: "use", status: resourceStatus, cnfMatchesCertificate });
+
+  const stolenTokenStatus = await steal(emulator, host, first);
+  say({ step: "stolen", status: stolenTokenStatus });
+
+  const [, warmRequests, warmMs] = await timed(async () => {
+    for (let i = 0; i < HITS; i++) await identity.getToken({ resource: RESOURCE });
+  });
+  const warm = {
+    requests: warmRequests.getplatformmetadata + warmRequests.issuecredential + warmRequests.token,
+    microseconds: round(warmMs * 1000 / HITS),
+  };
+  say({ step: "warm", hits: HITS, ...warm });
+
+  const [, certificateCached, refreshMs] = await timed(() =>
+    identity.getToken({ resource: RESOURCE, forceRefresh: true })
+  );
+  say({ step: "certificateCached", ms: refreshMs, ...certificateCached });
+
+  const heal = async (name: keyof Result["healed"], healing: ManagedIdentity): Promise<Healed> => {
+    const [token, counts, took] = await timed(() =>
+      healing.getToken({ resource: RESOURCE, forceRefresh: true })
+    );
+    const ok = await use(emulator, healing) === 200 && confirmation(token) === thumbprintOf(token);
+    const healed = { ok, mints: counts.issuecredential, tokenRequests: counts.token };
+    say({ step: name, ms: took, thumbprint: thumbprintOf(token), ...healed });
+    moved += 61_000;
+    return healed;
+  };
+
+  await host.keys.remove("keybound");
+  const restarted = start();
+  const deadKey = await heal("deadKey", restarted);
+  await emulator.fault("token", { kind: "alert", alert: "bad_certificate" });
+  const rejectedCertificate = await heal("rejectedCertificate", restarted);
+  await emulator.fault("token", { kind: "close", at: "second_flight", how: "reset" });
+  const handshakeReset = await heal("handshakeReset", restarted);
+  await emulator.script("token", invalidClient());
+  const invalidClientHealed = await heal("invalidClient", restarted);
+
+  await identity.close();
+  await restarted.close();
+  for (const transport of host.transports) await transport.close();
+  return {
+    runtime: runtimeName(),
+    tokenType: first.tokenType,
+    cnfMatchesCertificate,
+    resourceStatus,
+    stolenTokenStatus,
+    cold: { ...cold, ms },
+    warm,
+    certificateCached,
+    healed: { deadKey, rejectedCertificate, handshakeReset, invalidClient: invalidClientHealed },
+  };
+
+  /** What `work` gave, what the emulator counted meanwhile, and how long it took in ms. */
+  async function timed<T>(work: () => Promise<T>): Promise<[T, Requests, number]> {
+    const before = await emulator.counts();
+    const begin = performance.now();
+    const value = await work();
+    const took = round(performance.now() - begin);
+    const after = await emulator.counts();
+    return [value, {
+      getplatformmetadata: after.getplatformmetadata - before.getplatformmetadata,
+      issuecredential: after.issuecredential - before.issuecredential,
+      token: after.token - before.token,
+    }, took];
+  }
+}
+
+/** The three lines of the README. */
+async function use(emulator: Emulator, identity: ManagedIdentity): Promise<number> {
+  const response = await identity.fetch(`${emulator.resource}/secrets/demo`, {
+    resource: RESOURCE,
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** A thief has the token, and a certificate of his own that the server trusts as well. */
+async function steal(emulator: Emulator, host: DetectedHost, token: TokenResult): Promise<number> {
+  const key = await webcryptoKeys().create("thief");
+  const { clientId } = token.binding;
+  const { certificate } = await emulator.issue({ spki: base64(key.spki), clientId });
+  const credential = await ClientCredential.create([fromBase64(certificate)], key);
+  const request = new Request(`${emulator.resource}/secrets/demo`, {
+    headers: { Authorization: `mtls_pop ${token.accessToken}` },
+  });
+  const response = await host.transports[0]!.fetch(request, credential);
+  await response.arrayBuffer();
+  return response.status;
+}
+
+function thumbprintOf({ binding }: TokenResult): string {
+  return binding.credential.thumbprint;
+}
+
+/** `cnf["x5t#S256"]` of the token (RFC 8705 section 3.1). */
+function confirmation({ accessToken }: TokenResult): string {
+  const claims = JSON.parse(fromUtf8(fromBase64url(accessToken.split(".")[1]!)));
+  return claims.cnf["x5t#S256"];
+}
+
+function runtimeName(): string {
+  if ("Deno" in globalThis) return "deno";
+  return process.versions.bun === undefined ? "node" : "bun";
+}
+
+function systemSleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function say(line: unknown): void {
+  console.log(JSON.stringify(line));
+}
+
+async function readStandardInput(): Promise<string> {
+  let text = "";
+  for await (const chunk of process.stdin) text += chunk;
+  return text;
+}

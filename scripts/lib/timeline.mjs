@@ -1,0 +1,77 @@
+/**
+ * How the demo's steps read, and what counts as all right.
+ *
+ * @module
+ */
+
+/** What each step shows: a title, and what to say of the step. */
+const STEPS = {
+  cold: [
+    "a token from nothing",
+    (/** @type {any} */ s) =>
+      `metadata ${s.getplatformmetadata}, certificate ${s.issuecredential}, token ${s.token}; bound to ${
+        s.thumbprint.slice(0, 12)
+      }…`,
+  ],
+  use: [
+    "the resource, with token and key",
+    (/** @type {any} */ s) =>
+      `HTTP ${s.status}; the token names the certificate: ${yes(s.cnfMatchesCertificate)}`,
+  ],
+  stolen: [
+    "the same token, stolen",
+    (/** @type {any} */ s) => `HTTP ${s.status}; a thief has the token but not the key`,
+  ],
+  warm: [
+    "the token again",
+    (/** @type {any} */ s) => `${s.requests} requests, ${s.microseconds} µs each (${s.hits} times)`,
+  ],
+  certificateCached: [
+    "a new token, same certificate",
+    (/** @type {any} */ s) =>
+      `metadata ${s.getplatformmetadata}, certificate ${s.issuecredential}, token ${s.token}`,
+  ],
+  deadKey: ["broken: the key is gone", healed],
+  rejectedCertificate: ["broken: TLS alert bad_certificate", healed],
+  handshakeReset: ["broken: the handshake is reset", healed],
+  invalidClient: ["broken: invalid_client", healed],
+};
+
+/**
+ * A step in one line: what was done, how long it took, what came of it.
+ *
+ * @param {any} step
+ */
+export function lineOf(step) {
+  const [title, describe] = STEPS[/** @type {keyof typeof STEPS} */ (step.step)];
+  const time = step.ms === undefined ? "" : `${step.ms.toFixed(0)} ms`;
+  return `${title.padEnd(34)} ${time.padStart(7)}   ${describe(step)}`;
+}
+
+/** @param {any} step */
+function healed({ ok, mints, tokenRequests, thumbprint }) {
+  return `healed: ${
+    yes(ok)
+  }; new certificates ${mints}, token requests ${tokenRequests}; bound to ${
+    thumbprint.slice(0, 12)
+  }…`;
+}
+
+/** @param {boolean} value */
+function yes(value) {
+  return value ? "yes" : "NO";
+}
+
+/**
+ * Whether a runtime's result is what it should be.
+ *
+ * @param {any} result
+ */
+export function isGood({ cold, warm, certificateCached, healed, ...rest }) {
+  const { getplatformmetadata, issuecredential, token } = certificateCached;
+  return rest.tokenType === "mtls_pop" && rest.cnfMatchesCertificate === true &&
+    rest.resourceStatus === 200 && rest.stolenTokenStatus === 401 &&
+    cold.getplatformmetadata === 1 && cold.issuecredential === 1 && cold.token === 1 &&
+    warm.requests === 0 && getplatformmetadata + issuecredential === 0 && token === 1 &&
+    Object.values(healed).every(({ ok, mints }) => ok && mints === 1);
+}
