@@ -55,14 +55,14 @@ export {
   type SigningKey,
   type SyncSigner,
 } from "./src/keys.ts";
-export {
-  type BoundRequestInit,
-  type Host,
-  type ManagedIdentity,
-  managedIdentity,
-  type ManagedIdentityOptions,
-  type TokenOptions,
-} from "./src/managed_identity.ts";
+export { managedIdentity } from "./src/managed_identity.ts";
+export type {
+  BoundRequestInit,
+  Host,
+  ManagedIdentity,
+  ManagedIdentityOptions,
+  TokenOptions,
+} from "./src/managed_identity_options.ts";
 export { classifyFailure, type FailureClass, type FailureVerdict } from "./src/policy/failure.ts";
 export type { CertStore, LockOptions, StoredBinding } from "./src/stores.ts";
 export type { TokenResult } from "./src/token/cache.ts";

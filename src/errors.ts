@@ -14,10 +14,13 @@
  * Metadata service: `managed_identity_request_failed`, `mtls_pop_token_not_supported_in_imds_v1`,
  * `attestation_failed`, `invalid_certificate`.
  *
- * Token endpoint: the OAuth codes of RFC 6749 section 5.2 and RFC 8707 as the server sent them,
- * `oauth_error` for any other `error` value, `token_type_missing`, `token_type_mismatch`,
- * `token_not_bound`, `token_audience_mismatch`, `invalid_token_response`, `service_not_available`, `http_status_not_200`, `not_found`,
- * `non_parsable_oauth_error`, `request_throttled`.
+ * Token endpoint, as the server sent them (RFC 6749 section 5.2, RFC 8707 section 2, OpenID Connect
+ * and Entra's own): `access_denied`, `interaction_required`, `invalid_client`, `invalid_grant`,
+ * `invalid_request`, `invalid_resource`, `invalid_scope`, `invalid_target`, `server_error`,
+ * `temporarily_unavailable`, `unauthorized_client`, `unsupported_grant_type`; `oauth_error` for any
+ * other `error` value. For its other answers: `token_type_missing`, `token_type_mismatch`,
+ * `token_not_bound`, `token_audience_mismatch`, `invalid_token_response`, `service_not_available`,
+ * `http_status_not_200`, `not_found`, `non_parsable_oauth_error`, `request_throttled`.
  *
  * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
  * `tls_credential_suspect`, `tls_server_untrusted`, `tls_protocol_error`, `transport_failed` (a

@@ -5,8 +5,8 @@
  */
 
 import type { Clock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
 import { KeyboundError } from "./errors.ts";
-import { raceSignal } from "./single_flight.ts";
 
 /** Milliseconds that a lock is waited for where nothing else is said. */
 export const DEFAULT_LOCK_TIMEOUT = 30_000;
@@ -48,22 +48,17 @@ export class LockQueue {
 
   async #turn(name: string, queue: (() => void)[], wait: LockWait): Promise<void> {
     const { clock, timeout = DEFAULT_LOCK_TIMEOUT, signal } = wait;
-    const settled = new AbortController();
-    const tooLate = clock.sleep(Math.min(timeout, LONGEST_TIMER), settled.signal)
-      .then(() => Promise.reject(lockTimeout(timeout)));
     let grant!: () => void;
     const turn = new Promise<void>((resolve) => grant = resolve);
     queue.push(grant);
     try {
-      await raceSignal(Promise.race([turn, tooLate]), signal);
+      const ms = Math.min(timeout, LONGEST_TIMER);
+      await withDeadline(() => turn, ms, lockTimeout(timeout), clock, signal);
     } catch (error) {
       const place = queue.indexOf(grant);
       if (place >= 0) queue.splice(place, 1);
       else this.#pass(name); // Granted in the very moment of giving up: the next one has it.
       throw error;
-    } finally {
-      settled.abort();
-      tooLate.catch(() => {});
     }
   }
 

@@ -7,118 +7,25 @@
 import type { Attestor } from "./attestation.ts";
 import { BindingCache } from "./binding/cache.ts";
 import { BoundFetch } from "./bound_fetch.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { KeyboundError } from "./errors.ts";
 import { emitter, type EventListener } from "./events.ts";
-import {
-  certificateAlias,
-  type Identity,
-  type ManagedIdentityId,
-  resolveIdentity,
-} from "./identity.ts";
+import { certificateAlias, type Identity, resolveIdentity } from "./identity.ts";
 import { metadataBase } from "./imds/endpoint.ts";
 import type { AcquisitionContext } from "./imds/request.ts";
-import type { KeyAlgorithm, KeyProvider, KeyStrength } from "./keys.ts";
+import type {
+  BoundRequestInit,
+  ManagedIdentity,
+  ManagedIdentityOptions,
+  TokenOptions,
+} from "./managed_identity_options.ts";
 import { PROBE_INTERVAL, REMINT_COOLDOWN } from "./policy/healing.ts";
 import { SingleFlight } from "./single_flight.ts";
-import type { CertStore } from "./stores.ts";
 import { acquireToken, type TokenDependencies, type TokenRequest } from "./token/acquire.ts";
 import { TokenCache, type TokenResult } from "./token/cache.ts";
 import { mergeClaims } from "./token/claims.ts";
 import { Throttle } from "./token/endpoint.ts";
 import { normalizeResource } from "./token/request.ts";
-import type { MtlsTransport, TlsVersion } from "./transports.ts";
-
-/** The backends of a host: what `detect()` gives. */
-export interface Host {
-  /** Where private keys come from. */
-  keys: KeyProvider;
-  /** Where certificates are kept. */
-  store: CertStore;
-  /** How TLS with such keys is done, best first. */
-  transports: readonly MtlsTransport[];
-  /** Environment variables by name. @default {} */
-  environment?: Readonly<Record<string, string | undefined>>;
-}
-
-/** Options of {@linkcode managedIdentity}. Times are in milliseconds. */
-export interface ManagedIdentityOptions extends Host, ManagedIdentityId {
-  /** Client capabilities such as `cp1`. @default [] */
-  clientCapabilities?: readonly string[];
-  /** Attests KeyGuard keys; needed for requests with `attest`. See `cachingAttestor`. */
-  attestor?: Attestor;
-  /** Name of the key; identities that share it share the key. @default "keybound" */
-  keyId?: string;
-  /** Kind of key to make where there is none. @default "RSA-2048" */
-  keyAlgorithm?: KeyAlgorithm;
-  /** For one attempt at the metadata service. @default 10000 */
-  metadataTimeout?: number;
-  /** For one attempt at the token endpoint. @default 30000 */
-  tokenTimeout?: number;
-  /**
-   * Highest TLS version towards the token endpoint, which is reported not to ask for the client
-   * certificate under TLS 1.3. @default "TLSv1.2"
-   */
-  tokenTlsVersion?: TlsVersion;
-  /** Age from which a proof of the key no longer counts. @default 300000 */
-  probeInterval?: number;
-  /** Pause between two re-mints. @default 60000 */
-  remintCooldown?: number;
-  /** Tokens kept in memory. @default 10000 */
-  tokenCacheSize?: number;
-  /** Told of everything that happens; never of a secret. */
-  onEvent?: EventListener;
-  /** Plain fetch, for the metadata service. @default globalThis.fetch */
-  fetch?: typeof globalThis.fetch;
-  /** Time. @default the runtime's */
-  clock?: Clock;
-  /** Randomness in [0, 1), for jitter. @default Math.random */
-  random?: () => number;
-  /** Hashing, verification, ids. @default globalThis.crypto */
-  crypto?: Crypto;
-}
-
-/** What a token is asked with. */
-export interface TokenOptions {
-  /** The resource's URI or application id; a `/.default` at its end is dropped. */
-  resource: string;
-  /** Whether the key must be attested (KeyGuard only). @default false */
-  attest?: boolean;
-  /** Weakest key that will do; enforced before any network. @default none */
-  minStrength?: KeyStrength;
-  /** A server's claims challenge (JSON text): bypasses the cache. */
-  claims?: string;
-  /** Claims of the client's own (JSON text): part of the cache's key. */
-  clientClaims?: string;
-  /** Whether to ask the token endpoint even if a token is cached. @default false */
-  forceRefresh?: boolean;
-  /** UUID for every request of the acquisition. @default a new one */
-  correlationId?: string;
-  /** Ends the wait; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/** `RequestInit` and what the token is asked with. The signal ends everything, the body included. */
-export type BoundRequestInit = RequestInit & Omit<TokenOptions, "signal" | "claims">;
-
-/** A managed identity. */
-export interface ManagedIdentity {
-  /**
-   * A bound token, from memory if one is there.
-   *
-   * Rejects with a {@linkcode KeyboundError} (see `ErrorCode`) or the signal's reason.
-   */
-  getToken(options: TokenOptions): Promise<TokenResult>;
-  /**
-   * Sends a request with token and certificate together, over https. A 401 with a claims challenge
-   * is answered with a new token once, if the body can be sent twice.
-   *
-   * Rejects as `getToken` does, and with the code of a failure on the wire.
-   */
-  fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response>;
-  /** Aborts what is under way and forgets everything held in memory. The host's backends stay. */
-  close(): Promise<void>;
-}
 
 /**
  * The managed identity of this host: its own, or a user-assigned one by `clientId`, `resourceId` or

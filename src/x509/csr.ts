@@ -125,8 +125,7 @@ function rdn(type: string, value: string): Bytes {
 
 /** Compact, `vmId` first, absent members left out; an empty one beside another goes as it came. */
 function cuIdJson({ vmId, vmssId }: ComputeUnitId): string {
-  assertId("compute unit id", vmId || vmssId || "");
-  if (vmId) assertId("vmId", vmId);
+  if (vmId || !vmssId) assertId("vmId", vmId ?? "");
   if (vmssId) assertId("vmssId", vmssId);
   return JSON.stringify({ vmId, vmssId });
 }

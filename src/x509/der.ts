@@ -84,9 +84,8 @@ function readElement(bytes: Bytes, depth: number): DerElement {
   let length = first;
   if (first > 0x7f) {
     start += first & 0x7f;
-    // Three octets count past the size limit; 0x80 would be BER's indefinite form.
-    if (start === 2 || start > 5 || start > bytes.length) throw invalidDer("a length of bad form");
     length = bytes.subarray(2, start).reduce((value, octet) => value * 256 + octet, 0);
+    // 0x80, BER's indefinite form, counts as 0 here and so as too short for the long form.
     if (length < 0x80 || bytes[2] === 0) throw invalidDer("a length of bad form");
   }
   const end = start + length;

@@ -241,7 +241,8 @@ describe("a binding that breaks over real TLS", () => {
 describe("answers that break off", () => {
   const steps: [endpoint: "getplatformmetadata" | "issuecredential" | "token", Step, string][] = [
     ["getplatformmetadata", { kind: "truncate" }, "managed_identity_request_failed"],
-    ["getplatformmetadata", { kind: "drop" }, "managed_identity_request_failed"],
+    // Deno and Bun send a GET again when its connection is reset.
+    ["getplatformmetadata", { kind: "drop", times: 4 }, "managed_identity_request_failed"],
     ["getplatformmetadata", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
     ["issuecredential", { kind: "truncate", how: "reset" }, "managed_identity_request_failed"],
     ["issuecredential", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
@@ -254,6 +255,7 @@ describe("answers that break off", () => {
       const identity = await identityOf();
       await emulator.script(endpoint, step);
       await assert.rejects(identity.getToken({ resource: VAULT }), { code });
+      await emulator.unscript();
       await identity.getToken({ resource: VAULT });
       const { issuecredential } = await emulator.counts();
       assert.equal(issuecredential, endpoint === "issuecredential" ? 2 : 1);

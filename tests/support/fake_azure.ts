@@ -13,11 +13,11 @@ import type { ClientCredential } from "../../src/credential.ts";
 import { base64, base64url, fromBase64, utf8 } from "../../src/encoding.ts";
 import type { KeyboundEvent } from "../../src/events.ts";
 import type { KeyProvider, KeyStrength, SigningKey } from "../../src/keys.ts";
-import {
-  type ManagedIdentity,
-  managedIdentity,
-  type ManagedIdentityOptions,
-} from "../../src/managed_identity.ts";
+import { managedIdentity } from "../../src/managed_identity.ts";
+import type {
+  ManagedIdentity,
+  ManagedIdentityOptions,
+} from "../../src/managed_identity_options.ts";
 import type { CertStore } from "../../src/stores.ts";
 import {
   type MtlsFetchOptions,
