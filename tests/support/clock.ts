@@ -69,3 +69,12 @@ export function manualClock(start: number = EPOCH): ManualClock {
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => resolve()));
 }
+
+/** Moves the clock on, 100 ms whenever somebody sleeps, until `promise` settles. */
+export async function drive<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const done = () => void (settled = true);
+  promise.then(done, done);
+  while (!settled) await clock.advance(clock.sleepers > 0 ? 100 : 0);
+  return await promise;
+}
