@@ -9,7 +9,7 @@ import { withDeadline } from "../deadline.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
 import type { Emit, ProbeEvent } from "../events.ts";
 import type { SigningKey } from "../keys.ts";
-import { verifySignature } from "../x509/public_key.ts";
+import { verifySignature } from "../x509/verify.ts";
 
 /** A key that hasn't answered after this many milliseconds is out of reach, not dead. */
 const PROBE_TIMEOUT = 10_000;

@@ -118,7 +118,7 @@ export function failureSignals(error: unknown): FailureSignal[] {
     signals.push({
       ...(typeof name === "string" ? { name } : {}),
       ...(typeof code === "string" ? { code } : {}),
-      ...(typeof message === "string" ? { message } : {}),
+      ...(typeof message === "string" && message !== "" ? { message } : {}),
     });
     link = cause;
   }

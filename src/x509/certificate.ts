@@ -8,7 +8,6 @@
 import { type Bytes, equalBytes } from "../encoding.ts";
 import * as TAG from "./der_tags.ts";
 import { type DerElement, invalidDer, match, readBitString, readDer } from "./der.ts";
-import { type Name, readName } from "./name.ts";
 
 /** A parsed certificate. Frozen; the bytes are copies. */
 export interface Certificate {
@@ -16,10 +15,10 @@ export interface Certificate {
   readonly der: Bytes;
   /** The serial number: content octets of the INTEGER, sign octet included. */
   readonly serialNumber: Bytes;
-  /** Who issued it. */
-  readonly issuer: Name;
-  /** Whose it is. */
-  readonly subject: Name;
+  /** DER of the name of who issued it; `parseName` reads it. */
+  readonly issuer: Bytes;
+  /** DER of the name of whose it is. */
+  readonly subject: Bytes;
   /** Start of its validity, milliseconds since the Unix epoch. */
   readonly notBefore: number;
   /** End of its validity, that second included; milliseconds since the Unix epoch. */
@@ -32,13 +31,12 @@ export interface Certificate {
  * Reads an X.509 certificate of version 1 or 3.
  *
  * Throws `invalid_der` for anything that isn't one, whole, in DER and within 64 KiB: a trailing
- * byte, two signature algorithms that differ, a date that doesn't exist, a control character in a
- * name, extensions in version 1.
+ * byte, two signature algorithms that differ, a date that doesn't exist, extensions in version 1.
  *
  * @example
  * ```ts
  * const { subject, notAfter } = parseCertificate(der);
- * const clientId = attribute(subject, COMMON_NAME);
+ * const clientId = attribute(parseName(subject), COMMON_NAME);
  * ```
  */
 export function parseCertificate(der: Bytes): Certificate {
@@ -65,8 +63,8 @@ export function parseCertificate(der: Bytes): Certificate {
   return Object.freeze({
     der: copy,
     serialNumber: serialNumber.content.slice(),
-    issuer: readName(issuer),
-    subject: readName(subject),
+    issuer: issuer.encoding.slice(),
+    subject: subject.encoding.slice(),
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),
     spki: spki.encoding.slice(),

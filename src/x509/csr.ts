@@ -5,21 +5,10 @@
  * @module
  */
 
-import type { Bytes } from "../encoding.ts";
+import { type Bytes, fromBase64 } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
 import type { SignatureScheme, SigningKey } from "../keys.ts";
-import {
-  bitString,
-  context,
-  directoryString,
-  integer,
-  oid,
-  sequence,
-  setOf,
-  utf8String,
-} from "./der_writer.ts";
-import { COMMON_NAME, DOMAIN_COMPONENT, hasUnprintable } from "./name.ts";
-import { publicKeyAlgorithm } from "./public_key.ts";
+import { bitString, context, directoryString, sequence, setOf, utf8String } from "./der_writer.ts";
 
 /** The compute unit that asks, as the metadata service named it; at least one of the two. */
 export interface ComputeUnitId {
@@ -53,9 +42,8 @@ export interface CertificateRequestOptions {
  * half, the compute unit id.
  *
  * Rejects with `invalid_argument` for ids that are blank, of 256 characters or more, or not plain
- * text, `unsupported_key` for a key that is neither RSA nor on P-256, `unsupported_scheme` for a
- * scheme that isn't one of the two or that the key doesn't offer, and as
- * {@linkcode SigningKey.sign}.
+ * text, `unsupported_scheme` for a key that offers neither of the two schemes or not the one asked
+ * for, and as {@linkcode SigningKey.sign}.
  *
  * @example
  * ```ts
@@ -66,75 +54,60 @@ export interface CertificateRequestOptions {
 export async function createCertificateRequest(
   { clientId, tenantId, cuId, key, scheme, signal }: CertificateRequestOptions,
 ): Promise<Bytes> {
-  assertId("client id", clientId);
-  assertId("tenant id", tenantId);
+  const { vmId, vmssId } = cuId;
+  for (const id of [clientId, tenantId, vmId || vmssId || "", vmssId || vmId || ""]) assertId(id);
   const chosen = signatureScheme(key, scheme);
   const info = sequence(
-    integer(Uint8Array.of(0)),
+    VERSION_0,
     sequence(rdn(DOMAIN_COMPONENT, tenantId), rdn(COMMON_NAME, clientId)),
     key.spki,
-    context(0, sequence(oid(CU_ID), setOf(utf8String(cuIdJson(cuId))))),
+    context(0, sequence(CU_ID, setOf(utf8String(JSON.stringify({ vmId, vmssId }))))),
   );
   const signature = await key.sign(chosen, info, { signal });
-  return sequence(info, ALGORITHMS[chosen](), bitString(signature));
+  return sequence(info, ALGORITHMS[chosen], bitString(signature));
 }
 
-/** Attribute type of the compute unit id. */
-const CU_ID = "1.3.6.1.4.1.311.90.2.10";
-
-const MAX_ID_LENGTH = 255;
+// What never changes, in DER; the tests take each apart.
+const VERSION_0 = fromBase64("AgEA");
+/** commonName 2.5.4.3 */
+const COMMON_NAME = fromBase64("BgNVBAM=");
+/** domainComponent 0.9.2342.19200300.100.1.25 */
+const DOMAIN_COMPONENT = fromBase64("BgoJkiaJk/IsZAEZ");
+/** Attribute type of the compute unit id, 1.3.6.1.4.1.311.90.2.10 */
+const CU_ID = fromBase64("BgorBgEEAYI3WgIK");
 
 /** The schemes a request can be signed in, and their AlgorithmIdentifier. */
 const ALGORITHMS = {
-  rsa_pss_rsae_sha256: rsassaPssSha256,
-  ecdsa_secp256r1_sha256: () => sequence(oid("1.2.840.10045.4.3.2")),
-} satisfies Partial<Record<SignatureScheme, () => Bytes>>;
+  /**
+   * id-RSASSA-PSS with SHA-256, MGF1 with SHA-256, salt of 32 bytes (RFC 4055 section 3.1): no
+   * NULL in the hash algorithms, the trailer field left to its default.
+   */
+  rsa_pss_rsae_sha256: fromBase64(
+    "MD0GCSqGSIb3DQEBCjAwoA0wCwYJYIZIAWUDBAIBoRowGAYJKoZIhvcNAQEIMAsGCWCGSAFlAwQCAaIDAgEg",
+  ),
+  /** ecdsa-with-SHA256 */
+  ecdsa_secp256r1_sha256: fromBase64("MAoGCCqGSM49BAMC"),
+} satisfies Partial<Record<SignatureScheme, Bytes>>;
+
+const SCHEMES = Object.keys(ALGORITHMS) as (keyof typeof ALGORITHMS)[];
 
 function signatureScheme(key: SigningKey, asked?: SignatureScheme): keyof typeof ALGORITHMS {
-  const algorithm = publicKeyAlgorithm(key.spki);
-  if (algorithm.type === "ec" && algorithm.curve !== "P-256") {
-    throw new KeyboundError(
-      "unsupported_key",
-      `Binding certificates are issued for RSA and P-256 keys, not ${algorithm.curve}.`,
-    );
-  }
-  const scheme = algorithm.type === "rsa" ? "rsa_pss_rsae_sha256" : "ecdsa_secp256r1_sha256";
-  if ((asked ?? scheme) !== scheme || !key.schemes.includes(scheme)) {
-    throw new KeyboundError(
-      "unsupported_scheme",
-      `A certification request for key '${key.id}' has to be signed with '${scheme}'.`,
-    );
-  }
-  return scheme;
-}
-
-/** RFC 4055 section 3.1: no NULL in the hash algorithms, the trailer field left to its default. */
-function rsassaPssSha256(): Bytes {
-  const sha256 = sequence(oid("2.16.840.1.101.3.4.2.1"));
-  const mgf1 = sequence(oid("1.2.840.113549.1.1.8"), sha256);
-  const saltLength = integer(Uint8Array.of(32));
-  return sequence(
-    oid("1.2.840.113549.1.1.10"),
-    sequence(context(0, sha256), context(1, mgf1), context(2, saltLength)),
+  const scheme = SCHEMES.find((name) => name === (asked ?? name) && key.schemes.includes(name));
+  if (scheme !== undefined) return scheme;
+  throw new KeyboundError(
+    "unsupported_scheme",
+    `Key '${key.id}' can't sign a certification request: that takes ${SCHEMES.join(" or ")}.`,
   );
 }
 
-function rdn(type: string, value: string): Bytes {
-  return setOf(sequence(oid(type), directoryString(value)));
+function rdn(type: Bytes, value: string): Bytes {
+  return setOf(sequence(type, directoryString(value)));
 }
 
-/** Compact, `vmId` first, absent members left out; an empty one beside another goes as it came. */
-function cuIdJson({ vmId, vmssId }: ComputeUnitId): string {
-  if (vmId || !vmssId) assertId("vmId", vmId ?? "");
-  if (vmssId) assertId("vmssId", vmssId);
-  return JSON.stringify({ vmId, vmssId });
-}
-
-function assertId(name: string, value: string): void {
-  if (value.trim() === "" || value.length > MAX_ID_LENGTH || hasUnprintable(value)) {
-    throw new KeyboundError(
-      "invalid_argument",
-      `The ${name} is blank, too long or not plain text. Pass it as the metadata service gave it.`,
-    );
-  }
+function assertId(id: string): void {
+  if (/^(?!\s*$)[^\p{Cc}\p{Cs}]{1,255}$/u.test(id)) return;
+  throw new KeyboundError(
+    "invalid_argument",
+    "An id for the certification request is blank, too long or not plain text.",
+  );
 }

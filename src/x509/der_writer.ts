@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Bytes, concat, hex, utf8 } from "../encoding.ts";
+import { type Bytes, concat, utf8 } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
 import * as TAG from "./der_tags.ts";
 
@@ -22,9 +22,9 @@ export function sequence(...members: readonly Uint8Array[]): Bytes {
   return encodeDer(TAG.SEQUENCE, ...members);
 }
 
-/** A SET OF encodings, in the order DER wants (X.690 section 11.6). */
+/** A SET OF encodings, which come in ascending order as DER wants it (X.690 section 11.6). */
 export function setOf(...members: readonly Uint8Array[]): Bytes {
-  return encodeDer(TAG.SET, ...[...members].sort((a, b) => hex(a) < hex(b) ? -1 : 1));
+  return encodeDer(TAG.SET, ...members);
 }
 
 /** Encodings under the constructed context tag `[number]`: EXPLICIT, or IMPLICIT of a SET OF. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { fromUtf8 } from "../encoding.ts";
+import { type Bytes, fromUtf8 } from "../encoding.ts";
 import * as TAG from "./der_tags.ts";
-import { type DerElement, invalidDer, match, readOid } from "./der.ts";
+import { type DerElement, invalidDer, match, readDer, readOid } from "./der.ts";
 
 /** Attribute type `commonName`. */
 export const COMMON_NAME = "2.5.4.3";
@@ -68,27 +68,24 @@ export function formatName(name: Name): string {
 }
 
 /**
- * The name that this element holds. Reads PrintableString, IA5String and UTF8String, TeletexString
- * as Latin-1, BMPString as UTF-16.
+ * The name that this DER `Name` holds, such as a certificate's `subject`. Reads PrintableString,
+ * IA5String and UTF8String, TeletexString as Latin-1, BMPString as UTF-16.
  *
  * Throws `invalid_der` for another string type, text that isn't in its encoding, and control
  * characters.
  */
-export function readName({ members }: DerElement): Name {
-  return Object.freeze(members.flatMap((relative, rdn) => {
-    match([relative], [TAG.SET]);
-    if (relative.members.length === 0) throw invalidDer("a relative name without attributes");
-    return relative.members.map((pair) => {
-      match([pair], [TAG.SEQUENCE]);
-      const [type, value] = match(pair.members, [TAG.OBJECT_IDENTIFIER, undefined]);
-      return Object.freeze({ type: readOid(type), value: readText(value), rdn });
-    });
-  }));
-}
-
-/** Whether `text` holds a control character or half of a surrogate pair. */
-export function hasUnprintable(text: string): boolean {
-  return /[\p{Cc}\p{Cs}]/u.test(text);
+export function parseName(der: Bytes): Name {
+  return Object.freeze(
+    readDer(der).members.flatMap((relative, rdn) => {
+      match([relative], [TAG.SET]);
+      if (relative.members.length === 0) throw invalidDer("a relative name without attributes");
+      return relative.members.map((pair) => {
+        match([pair], [TAG.SEQUENCE]);
+        const [type, value] = match(pair.members, [TAG.OBJECT_IDENTIFIER, undefined]);
+        return Object.freeze({ type: readOid(type), value: readText(value), rdn });
+      });
+    }),
+  );
 }
 
 function escape(value: string): string {
@@ -97,7 +94,8 @@ function escape(value: string): string {
 
 function readText({ tag, content }: DerElement): string {
   const value = decode(tag, content);
-  if (value === undefined || hasUnprintable(value)) {
+  // Control characters, and halves of surrogate pairs.
+  if (value === undefined || /[\p{Cc}\p{Cs}]/u.test(value)) {
     throw invalidDer("a name that isn't plain text");
   }
   return value;

@@ -1,12 +1,11 @@
 /**
- * What a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) holds, and signatures checked with it.
+ * What a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) holds.
  *
  * @module
  */
 
 import type { Bytes } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
-import type { SignatureScheme } from "../keys.ts";
 import * as TAG from "./der_tags.ts";
 import {
   type DerElement,
@@ -17,8 +16,7 @@ import {
   readOid,
   readPositiveInteger,
 } from "./der.ts";
-import { ecdsaSignatureFromDer } from "./ecdsa.ts";
-import { type NamedCurve, schemeParameters } from "./signature_scheme.ts";
+import type { NamedCurve } from "./signature_scheme.ts";
 
 /** An RSA key or a key on one of the curves that TLS and WebCrypto share. */
 export type PublicKeyAlgorithm =
@@ -47,7 +45,7 @@ const CURVES: Readonly<Record<string, NamedCurve>> = {
 /** First byte of a point given by both coordinates (SEC 1 section 2.3.3). */
 const UNCOMPRESSED = 4;
 
-/** Bytes of a coordinate, and of each half of a signature. */
+/** Bytes of a coordinate. */
 const COORDINATE_SIZES: Readonly<Record<NamedCurve, number>> = {
   "P-256": 32,
   "P-384": 48,
@@ -80,38 +78,6 @@ export function publicKeyAlgorithm(spki: Bytes): PublicKeyAlgorithm {
   }
 }
 
-/**
- * Whether `signature`, in the form TLS carries it (DER `Ecdsa-Sig-Value` for ECDSA), is that of
- * `data` under this public key, a DER SubjectPublicKeyInfo. PSS demands a salt as long as the
- * digest. A signature of bad form is `false`.
- *
- * Rejects with `unsupported_scheme` for a scheme of another kind of key or another curve,
- * `unsupported_key` for a key that `crypto` doesn't take, and as {@linkcode publicKeyAlgorithm}.
- */
-export async function verifySignature(
-  scheme: SignatureScheme,
-  spki: Bytes,
-  data: Bytes,
-  signature: Bytes,
-  crypto: Crypto = globalThis.crypto,
-): Promise<boolean> {
-  const parameters = schemeParameters(scheme);
-  const algorithm = publicKeyAlgorithm(spki);
-  const curve = algorithm.type === "ec" ? algorithm.curve : undefined;
-  if (parameters.curve !== curve) {
-    throw new KeyboundError("unsupported_scheme", `A key of this kind doesn't sign '${scheme}'.`);
-  }
-  const raw = curve === undefined ? signature : p1363(signature, COORDINATE_SIZES[curve]);
-  if (raw === undefined) return false;
-  try {
-    const key = await crypto.subtle.importKey("spki", spki, parameters.key, false, ["verify"]);
-    return await crypto.subtle.verify(parameters.signature, key, raw, data);
-  } catch (cause) {
-    // Deno looks at the point of a key no sooner than here, in `verify`.
-    throw unsupportedKey(cause);
-  }
-}
-
 function rsaKey(key: Bytes): PublicKeyAlgorithm {
   const [modulus, exponent] = match(readDer(key).members, [TAG.INTEGER, TAG.INTEGER])
     .map(readPositiveInteger) as [Bytes, Bytes];
@@ -130,19 +96,9 @@ function ecKey(parameters: DerElement, point: Bytes): PublicKeyAlgorithm {
   return { type: "ec", curve };
 }
 
-/** `undefined` for a signature of bad form: nothing else makes the reader throw. */
-function p1363(signature: Bytes, size: number): Bytes | undefined {
-  try {
-    return ecdsaSignatureFromDer(signature, size);
-  } catch {
-    return undefined;
-  }
-}
-
-function unsupportedKey(cause?: unknown): KeyboundError {
+function unsupportedKey(): KeyboundError {
   return new KeyboundError(
     "unsupported_key",
     "The key can't be used here. Use an RSA key with a common exponent, or one on P-256, P-384 or P-521.",
-    { cause },
   );
 }

@@ -13,6 +13,8 @@ export type NamedCurve = "P-256" | "P-384" | "P-521";
 export interface SchemeParameters {
   /** The curve of an ECDSA scheme; none for RSA. */
   readonly curve?: NamedCurve;
+  /** Bytes of each of the two numbers of an ECDSA signature; none for RSA. */
+  readonly coordinate?: number;
   /** Algorithm to import or, with modulus length and exponent, generate the key with. */
   readonly key: RsaHashedImportParams | EcKeyImportParams;
   /** Algorithm to sign and verify with. */
@@ -31,9 +33,9 @@ const PARAMETERS: Readonly<Record<SignatureScheme, SchemeParameters>> = {
   rsa_pkcs1_sha256: pkcs1(256),
   rsa_pkcs1_sha384: pkcs1(384),
   rsa_pkcs1_sha512: pkcs1(512),
-  ecdsa_secp256r1_sha256: ecdsa("P-256", 256),
-  ecdsa_secp384r1_sha384: ecdsa("P-384", 384),
-  ecdsa_secp521r1_sha512: ecdsa("P-521", 512),
+  ecdsa_secp256r1_sha256: ecdsa("P-256", 256, 32),
+  ecdsa_secp384r1_sha384: ecdsa("P-384", 384, 48),
+  ecdsa_secp521r1_sha512: ecdsa("P-521", 512, 66),
 };
 
 function pss(bits: number): SchemeParameters {
@@ -46,7 +48,8 @@ function pkcs1(bits: number): SchemeParameters {
   return { key: { name, hash: `SHA-${bits}` }, signature: { name } };
 }
 
-function ecdsa(curve: NamedCurve, bits: number): SchemeParameters {
+function ecdsa(curve: NamedCurve, bits: number, coordinate: number): SchemeParameters {
   const name = "ECDSA";
-  return { curve, key: { name, namedCurve: curve }, signature: { name, hash: `SHA-${bits}` } };
+  const key = { name, namedCurve: curve };
+  return { curve, coordinate, key, signature: { name, hash: `SHA-${bits}` } };
 }

@@ -14,7 +14,7 @@ import { isKeyboundError } from "../../src/errors.ts";
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import * as TAG from "../../src/x509/der_tags.ts";
 import { encodeDer, sequence, setOf } from "../../src/x509/der_writer.ts";
-import type { Name } from "../../src/x509/name.ts";
+import { type Name, parseName } from "../../src/x509/name.ts";
 import { bytes } from "./support/assert.ts";
 import {
   attributeOf,
@@ -95,7 +95,10 @@ const anyTime: fc.Arbitrary<Written<number>> = fc.integer({
 /** The certificate, or `undefined` where it is refused; any other outcome is thrown. */
 function parsed(der: Bytes): Certificate | undefined {
   try {
-    return parseCertificate(der);
+    const certificate = parseCertificate(der);
+    parseName(certificate.issuer);
+    parseName(certificate.subject);
+    return certificate;
   } catch (error) {
     if (isKeyboundError(error, "invalid_der")) return undefined;
     throw error;
@@ -205,8 +208,8 @@ describe("any bytes", () => {
           validity: sequence(notBefore.der, notAfter.der),
         });
         const certificate = parseCertificate(der);
-        assert.deepEqual(certificate.issuer, issuer.value);
-        assert.deepEqual(certificate.subject, subject.value);
+        assert.deepEqual(parseName(certificate.issuer), issuer.value);
+        assert.deepEqual(parseName(certificate.subject), subject.value);
         assert.equal(certificate.notBefore, notBefore.value);
         assert.equal(certificate.notAfter, notAfter.value);
         assert.deepEqual(ourReading(certificate), peculiarReading(der));

@@ -15,7 +15,7 @@ import type { SigningKey } from "../../src/keys.ts";
 import { type CertificateRequestOptions, createCertificateRequest } from "../../src/x509/csr.ts";
 import { match, readDer } from "../../src/x509/der.ts";
 import * as TAG from "../../src/x509/der_tags.ts";
-import { verifySignature } from "../../src/x509/public_key.ts";
+import { verifySignature } from "../../src/x509/verify.ts";
 import { damagedBytes, damagedTree } from "./support/mutation.ts";
 import { hasOpenssl, opensslText } from "./support/openssl.ts";
 import { peculiarName } from "./support/peculiar.ts";

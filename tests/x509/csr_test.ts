@@ -93,11 +93,11 @@ describe("createCertificateRequest rejects", () => {
     });
   });
 
-  it("keys on other curves, and keys that are none", async () => {
+  it("keys on other curves", async () => {
     for (const curve of ["P-384", "P-521"] as const) {
-      await assertRejectsWith(request({ key: await createSigningKey(curve) }), "unsupported_key");
+      const key = await createSigningKey(curve);
+      await assertRejectsWith(request({ key }), "unsupported_scheme");
     }
-    await assertRejectsWith(request({ key: { ...EC_KEY, spki: bytes("3000") } }), "invalid_der");
   });
 
   it("a scheme of another kind of key, another digest, or one the key doesn't offer", async () => {

@@ -53,8 +53,8 @@ describe("the writers give", () => {
       "30 05 05 00 02 01 01",
     ],
     [
-      "a SET OF in the order of its bytes",
-      setOf(bytes("0402ff00"), bytes("040100"), bytes("0402000a")),
+      "a SET OF in the order given",
+      setOf(bytes("040100"), bytes("0402000a"), bytes("0402ff00")),
       "31 0b 04 01 00 04 02 00 0a 04 02 ff 00",
     ],
     ["equal members of a SET OF", setOf(bytes("0500"), bytes("0500")), "31 04 05 00 05 00"],

@@ -8,7 +8,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Bytes, utf8 } from "../../src/encoding.ts";
-import { readDer } from "../../src/x509/der.ts";
 import * as TAG from "../../src/x509/der_tags.ts";
 import { encodeDer, sequence, setOf } from "../../src/x509/der_writer.ts";
 import {
@@ -17,20 +16,20 @@ import {
   DOMAIN_COMPONENT,
   formatName,
   type Name,
-  readName,
+  parseName,
 } from "../../src/x509/name.ts";
 import { assertCode, bytes } from "./support/assert.ts";
 import { attributeOf, nameOf } from "./support/certificates.ts";
 
 const CN = (value: Bytes): Bytes => attributeOf(COMMON_NAME, value);
-const read = (der: Bytes): Name => readName(readDer(der));
+const read = parseName;
 
 /** A name of these attributes, one each RDN. */
 function name(...pairs: readonly (readonly [type: string, value: string])[]): Name {
   return pairs.map(([type, value], rdn) => ({ type, value, rdn }));
 }
 
-describe("readName refuses", () => {
+describe("parseName refuses", () => {
   const cn = CN(encodeDer(TAG.UTF8_STRING, utf8("a")));
   const refused: readonly (readonly [reason: string, der: Bytes])[] = [
     ["a relative name that isn't a SET", sequence(sequence(cn))],
@@ -66,7 +65,7 @@ describe("readName refuses", () => {
   }
 });
 
-describe("readName reads", () => {
+describe("parseName reads", () => {
   const values: readonly (readonly [what: string, value: string, text: string])[] = [
     ["PrintableString", "13 02 41 42", "AB"],
     ["PrintableString with what issuers put there", "13 03 26 40 2a", "&@*"],

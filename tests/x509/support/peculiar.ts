@@ -8,7 +8,7 @@ import "reflect-metadata";
 import { type Name as PeculiarName, X509Certificate } from "@peculiar/x509";
 import { type Bytes, hex } from "../../../src/encoding.ts";
 import type { Certificate } from "../../../src/x509/certificate.ts";
-import type { Name } from "../../../src/x509/name.ts";
+import { type Name, parseName } from "../../../src/x509/name.ts";
 
 /** Values by attribute type, one object a relative name. */
 export type NameReading = readonly Readonly<Record<string, readonly string[]>>[];
@@ -67,8 +67,8 @@ function peculiarSpki(certificate: X509Certificate): string | undefined {
 export function ourReading(certificate: Certificate): Reading {
   return {
     serialNumber: hex(certificate.serialNumber).replace(/^00(?=.)/, ""),
-    issuer: ourName(certificate.issuer),
-    subject: ourName(certificate.subject),
+    issuer: ourName(parseName(certificate.issuer)),
+    subject: ourName(parseName(certificate.subject)),
     notBefore: certificate.notBefore,
     notAfter: certificate.notAfter,
     spki: hex(certificate.spki),
