@@ -40,6 +40,7 @@ export type {
   StoreEvent,
   TokenEvent,
 } from "./src/events.ts";
+export type { KeyStorage } from "./src/key_storage.ts";
 export type { ManagedIdentityId } from "./src/identity.ts";
 export {
   type CreateKeyOptions,

@@ -41,6 +41,9 @@ export interface CertStore {
   /**
    * Adds an entry and prunes expired ones of the alias. Does nothing where an entry of this alias
    * expires at the same time or later (protocol.md section 3.4): to replace, evict first.
+   *
+   * Rejects with `invalid_der` for a certificate that doesn't parse, `invalid_argument` for an
+   * endpoint or client id that no binding can have.
    */
   put(alias: string, binding: StoredBinding): Promise<void>;
   /** Removes every entry of the alias and says how many there were. */

@@ -96,7 +96,7 @@ function httpsServer(name: string, spec: HttpsSpec): Server {
     const answer = ANSWERS[path];
     if (answer === undefined) return void response.writeHead(404).end();
     try {
-      const body = path === "early" ? "" : await read(request);
+      const body = await read(request);
       emit(name, "request", connection.number, { path: request.url });
       await answer({ request, response, connection, body, argument });
     } catch {
@@ -135,11 +135,6 @@ const ANSWERS: Readonly<Record<string, (exchange: Exchange) => void | Promise<vo
   /** Answers after this many milliseconds. */
   late({ response, argument }) {
     setTimeout(() => response.end("late"), Number(argument));
-  },
-  /** Answers before it has read the request, then reads it. */
-  early({ request, response }) {
-    request.resume();
-    response.end("early");
   },
   /** Answers with this status. */
   status({ response, argument }) {
