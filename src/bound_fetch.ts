@@ -6,7 +6,7 @@
 
 import type { BindingDependencies, BindingRequest, FlightContext } from "./binding/context.ts";
 import { healBinding } from "./binding/heal.ts";
-import { transportFor } from "./binding/key.ts";
+import { checkKey } from "./binding/key.ts";
 import { prove } from "./binding/obtain.ts";
 import { isAlive } from "./binding/probe.ts";
 import { KeyboundError } from "./errors.ts";
@@ -71,11 +71,11 @@ export class BoundFetch {
   }
 
   async #attempt(bare: Request, token: TokenResult): Promise<Response> {
-    const { transports } = this.#options.dependencies;
+    const { dependencies: { transports }, request: demands } = this.#options;
     const { credential } = token.binding;
     const request = authorized(bare, token);
     try {
-      return await transportFor(credential.key, transports).fetch(request, credential);
+      return await checkKey(credential.key, demands, transports).fetch(request, credential);
     } catch (error) {
       request.signal.throwIfAborted();
       throw wireError(error, "resource", this.#context(request.signal));
@@ -85,11 +85,9 @@ export class BoundFetch {
   /** After a failure that speaks against the credential: whether its key was to blame. */
   async #healed({ binding }: TokenResult, error: unknown, signal: AbortSignal): Promise<boolean> {
     const { dependencies, request } = this.#options;
-    const { crypto, service: { clock } } = dependencies;
     if (!(error instanceof KeyboundError) || healCause(error.code) === undefined) return false;
     const context = this.#context(signal);
-    const probe = { trigger: "suspect" as const, crypto, clock, ...context };
-    if (await isAlive(binding.credential.key, probe)) return false;
+    if (await isAlive(binding.credential.key, "suspect", dependencies, context)) return false;
     await healBinding(dependencies, request, binding, "key_dead", context);
     return true;
   }

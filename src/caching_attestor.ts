@@ -56,7 +56,7 @@ export function cachingAttestor(
 }
 
 /** Seconds since the epoch, as a number or a numeric string. */
-const Claims = v.object({
+const Claims = v.looseObject({
   exp: v.custom<number | string>((value) =>
     typeof value !== "object" && /^\d{1,12}(\.\d{1,6})?$/.test(String(value))
   ),

@@ -63,8 +63,10 @@ class BoundIdentity implements ManagedIdentity {
     this.#attestor = options.attestor;
     this.#listener = options.onEvent;
     this.#identity = identity;
-    const clock = options.clock ?? systemClock();
-    const crypto = options.crypto ?? globalThis.crypto;
+    const { clock = systemClock(), crypto = globalThis.crypto, random = Math.random } = options;
+    const { metadataTimeout = 10_000, tokenTimeout = 30_000 } = options;
+    const { probeInterval = PROBE_INTERVAL, remintCooldown = REMINT_COOLDOWN } = options;
+    assertPositive({ metadataTimeout, tokenTimeout, probeInterval, remintCooldown });
     const tokens = new TokenCache(options.tokenCacheSize);
     const retire = (thumbprint: string) => {
       for (const transport of options.transports) transport.retire(thumbprint);
@@ -74,8 +76,8 @@ class BoundIdentity implements ManagedIdentity {
         base: metadataBase(options.environment ?? {}),
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         clock,
-        random: options.random ?? Math.random,
-        timeout: positive("metadataTimeout", options.metadataTimeout ?? 10_000),
+        random,
+        timeout: metadataTimeout,
       },
       identity,
       crypto,
@@ -89,8 +91,8 @@ class BoundIdentity implements ManagedIdentity {
       cache: new BindingCache(),
       flights: new SingleFlight(),
       keyFlights: new SingleFlight(),
-      probeInterval: positive("probeInterval", options.probeInterval ?? PROBE_INTERVAL),
-      remintCooldown: positive("remintCooldown", options.remintCooldown ?? REMINT_COOLDOWN),
+      probeInterval,
+      remintCooldown,
       begin: (alias) => this.#begin(alias),
       onEvict: ({ credential: { thumbprint } }) => {
         retire(thumbprint);
@@ -102,7 +104,7 @@ class BoundIdentity implements ManagedIdentity {
       },
       tokens,
       throttle: new Throttle(),
-      tokenTimeout: positive("tokenTimeout", options.tokenTimeout ?? 30_000),
+      tokenTimeout,
       tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
     };
   }
@@ -236,9 +238,11 @@ function checkCapabilities(capabilities: readonly string[]): readonly string[] {
   );
 }
 
-function positive(name: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new KeyboundError("invalid_argument", `'${name}' must be a positive number.`);
+function assertPositive(values: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (Number.isFinite(value) && value > 0) continue;
+    throw new KeyboundError("invalid_argument", `'${name}' must be a positive number.`);
+  }
 }
 
 /** The request, if it is one that may carry a token. */

@@ -25,9 +25,6 @@ export const HttpsBase: v.GenericSchema<string> = v.custom<string>((value) =>
   parseUrl(value)?.protocol === "https:"
 );
 
-/** A field that is looked at later, if at all. */
-export const Anything: v.OptionalSchema<v.UnknownSchema, undefined> = v.optional(v.unknown());
-
 /** The URL, or `undefined` for text that isn't an absolute one or holds control characters. */
 export function parseUrl(url: string): URL | undefined {
   if (/\p{Cc}/u.test(url)) return undefined;

@@ -5,7 +5,7 @@
  */
 
 import * as v from "valibot";
-import { Anything, parse, parseJson } from "./parse.ts";
+import { parse, parseJson } from "./parse.ts";
 
 const MAX_LENGTH = 600;
 
@@ -19,13 +19,12 @@ export function scrub(text: string): string {
 }
 
 /** `{"error":"...","error_description":"..."}` and its relatives, or Azure's nested form. */
-const ErrorBody = v.object({ error: Anything, message: Anything, error_description: Anything });
-const NestedError = v.object({ code: Anything, message: Anything });
+const ErrorBody = v.looseObject({});
 
 /** What an error body says in its known fields; nothing else of it is passed on. */
 export function describeErrorBody(text: string): string {
   const body = parseJson(ErrorBody, text);
-  const nested = parse(NestedError, body?.error);
+  const nested = parse(ErrorBody, body?.error);
   const words = [
     body?.error,
     nested?.code,

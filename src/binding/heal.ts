@@ -23,7 +23,7 @@ export async function healBinding(
   seen: HealCause,
   context: FlightContext,
 ): Promise<Obtained | undefined> {
-  const { cache, crypto, flights, remintCooldown, service: { clock } } = dependencies;
+  const { cache, flights, remintCooldown, service: { clock } } = dependencies;
   const { alias } = request;
   const current = cache.get(alias, clock.now());
   if (current !== undefined && !isSameBinding(current, failed)) {
@@ -32,8 +32,8 @@ export async function healBinding(
   const { key, thumbprint } = failed.credential;
   return await flights.run(`heal ${thumbprint} ${alias}`, async (signal) => {
     const flight = { ...context, signal };
-    const probe = { trigger: "suspect" as const, crypto, clock, ...flight };
-    const isDead = seen === "connection_reset" && !await isAlive(key, probe);
+    const isDead = seen === "connection_reset" &&
+      !await isAlive(key, "suspect", dependencies, flight);
     const cause = isDead ? "key_dead" : seen;
     const isAllowed = cause === "key_dead" ||
       mayRemint(cache.history(alias), cause, clock.now(), remintCooldown);

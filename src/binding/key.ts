@@ -60,52 +60,44 @@ export async function openKey(
  * and under the store's lock, so that nobody replaces a key that another has just made.
  */
 export function livingKey(
-  { choice, store, keyFlights, crypto, service: { clock } }: BindingDependencies,
+  dependencies: BindingDependencies,
   context: FlightContext,
 ): Promise<SigningKey> {
+  const { choice, store, keyFlights } = dependencies;
   const { keys, keyId, algorithm } = choice;
-  return keyFlights.run(
-    keyId,
-    (signal) =>
-      new BestEffortStore(store, context.emit).lock(`key:${keyId}`, async () => {
-        const key = await openKey(choice, signal);
-        const probe = { trigger: "mint" as const, crypto, clock, emit: context.emit, signal };
-        if (key !== undefined && await isAlive(key, probe)) return key;
-        return await keys.create(keyId, { algorithm, signal });
-      }, signal),
-    context.signal,
-  );
+  return keyFlights.run(keyId, (signal) =>
+    new BestEffortStore(store, context.emit).lock(`key:${keyId}`, async () => {
+      const key = await openKey(choice, signal);
+      if (key && await isAlive(key, "mint", dependencies, { ...context, signal })) return key;
+      return await keys.create(keyId, { algorithm, signal });
+    }, signal), context.signal);
 }
 
 /**
- * Refuses a key that doesn't meet the demands: `min_strength_not_met`,
- * `mtls_pop_requires_keyguard`.
+ * The transport for a key. Refuses a key that doesn't meet the demands (`min_strength_not_met`,
+ * `mtls_pop_requires_keyguard`) or that no transport takes (`transport_not_available`).
  */
-export function checkKey(key: SigningKey, { minStrength, attest }: KeyDemands): void {
+export function checkKey(
+  key: SigningKey,
+  { minStrength, attest }: KeyDemands,
+  transports: readonly MtlsTransport[],
+): MtlsTransport {
   if (minStrength !== undefined && !meetsStrength(key.strength, minStrength)) {
     throw new KeyboundError(
       "min_strength_not_met",
-      `The key here is '${key.strength}', 'minStrength' is '${minStrength}'. Use a backend with such keys.`,
+      `The key is '${key.strength}', 'minStrength' is '${minStrength}'. Use a backend with such keys.`,
     );
   }
   if (attest && key.strength !== "keyguard") {
     throw new KeyboundError(
       "mtls_pop_requires_keyguard",
-      `Only KeyGuard keys can be attested; the key here is '${key.strength}'. Use a host with VBS.`,
+      `The key is '${key.strength}'; only 'keyguard' keys can be attested. Use a host with VBS.`,
     );
   }
-}
-
-/** The first transport that can present this key; throws `transport_not_available`. */
-export function transportFor(
-  key: SigningKey,
-  transports: readonly MtlsTransport[],
-): MtlsTransport {
   const transport = transports.find((candidate) => candidate.accepts(key));
   if (transport !== undefined) return transport;
-  const names = transports.map(({ name }) => name).join(", ") || "none";
   throw new KeyboundError(
     "transport_not_available",
-    `No transport takes key '${key.id}' (there are: ${names}). Add one that fits its backend.`,
+    `No transport takes key '${key.id}'. Add one that fits its backend.`,
   );
 }

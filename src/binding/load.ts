@@ -26,11 +26,11 @@ export type Loaded =
  */
 export async function loadBinding(
   entries: readonly StoredBinding[],
-  { choice, crypto, service }: BindingDependencies,
+  dependencies: BindingDependencies,
   { attest }: BindingRequest,
   context: FlightContext,
 ): Promise<Loaded> {
-  const { clock } = service;
+  const { choice, crypto, service: { clock } } = dependencies;
   if (entries.length === 0) return { outcome: "none" };
   const key = await openKey(choice, context.signal);
   let reason: "key_dead" | "key_mismatch" | undefined;
@@ -44,7 +44,7 @@ export async function loadBinding(
       continue;
     }
     if (credential === undefined || !hasLifeLeft(credential.leaf, clock.now())) continue;
-    alive ??= await isAlive(credential.key, { trigger: "load", crypto, clock, ...context });
+    alive ??= await isAlive(credential.key, "load", dependencies, context);
     if (alive) {
       const binding = Object.freeze({ credential, endpoint, clientId, attested: attest });
       return { outcome: "usable", binding };

@@ -6,7 +6,6 @@
 
 import { attestationToken, type Attestor } from "../attestation.ts";
 import { ClientCredential } from "../credential.ts";
-import type { Bytes } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
 import type { Identity } from "../identity.ts";
 import { issueCredential, type IssuedCredential } from "../imds/credential.ts";
@@ -39,15 +38,14 @@ export interface MintDependencies {
  */
 export async function mintBinding(
   dependencies: MintDependencies,
-  obtainKey: (signal: AbortSignal) => Promise<SigningKey>,
+  obtainKey: () => Promise<SigningKey>,
   context: AcquisitionContext,
 ): Promise<Binding> {
   const { service, identity, attestor, crypto } = dependencies;
-  const [key, metadata] = await both(
-    context.signal,
-    obtainKey,
-    (signal) => getPlatformMetadata(service, identity, { ...context, signal }),
-  );
+  const [key, metadata] = await Promise.all([
+    obtainKey(),
+    getPlatformMetadata(service, identity, context),
+  ]);
   const csr = await createCertificateRequest({
     clientId: metadata.clientId,
     tenantId: metadata.tenantId,
@@ -75,53 +73,24 @@ async function attestationFor(
 }
 
 async function checkedCredential(
-  issued: IssuedCredential,
+  { certificate }: IssuedCredential,
   key: SigningKey,
   now: number,
   crypto: Crypto,
   { correlationId }: AcquisitionContext,
 ): Promise<ClientCredential> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new KeyboundError(
-      "invalid_certificate",
-      `[Imds] issuecredential: ${reason} It was thrown away.`,
-      { cause, correlationId, source: "Imds" },
-    );
-  const credential = await credentialOf(issued.certificate, key, crypto).catch((cause) => {
-    throw refuse("the certificate isn't one over the key it was asked for.", cause);
-  });
-  const { leaf } = credential;
-  if (!isInForce(leaf, now)) {
-    const [from, until] = [leaf.notBefore, leaf.notAfter].map((time) =>
-      new Date(time).toISOString()
-    );
-    throw refuse(
-      `the certificate is valid from ${from} to ${until}. Check this host's clock.`,
-    );
-  }
-  return credential;
-}
-
-async function credentialOf(
-  certificate: Bytes,
-  key: SigningKey,
-  crypto: Crypto,
-): Promise<ClientCredential> {
-  return await ClientCredential.create([certificate], key, crypto);
-}
-
-/** Both results; when one fails, the other is aborted. */
-async function both<A, B>(
-  signal: AbortSignal | undefined,
-  first: (signal: AbortSignal) => Promise<A>,
-  second: (signal: AbortSignal) => Promise<B>,
-): Promise<[A, B]> {
-  const other = new AbortController();
-  const shared = signal === undefined ? other.signal : AbortSignal.any([signal, other.signal]);
+  let cause: unknown;
   try {
-    return await Promise.all([first(shared), second(shared)]);
+    const credential = await ClientCredential.create([certificate], key, crypto);
+    if (isInForce(credential.leaf, now)) return credential;
   } catch (error) {
-    other.abort(error);
-    throw error;
+    cause = error;
   }
+  throw new KeyboundError(
+    "invalid_certificate",
+    `[Imds] issuecredential: the certificate ${
+      cause === undefined ? "is not in force. Check this host's clock" : "is not one for its key"
+    }.`,
+    { cause, correlationId, source: "Imds" },
+  );
 }

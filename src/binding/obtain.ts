@@ -8,7 +8,7 @@ import { isProbeDue } from "../policy/healing.ts";
 import type { Binding } from "./binding.ts";
 import type { BindingDependencies, BindingRequest, FlightContext, Obtained } from "./context.ts";
 import { healBinding } from "./heal.ts";
-import { checkKey, livingKey, openKey, transportFor } from "./key.ts";
+import { checkKey, livingKey, openKey } from "./key.ts";
 import { isAlive } from "./probe.ts";
 import { renewInBackground } from "./renew.ts";
 import { nextBinding } from "./succeed.ts";
@@ -36,8 +36,7 @@ export async function obtainBinding(
       context.signal,
     ))!;
   const { binding } = obtained;
-  checkKey(binding.credential.key, request);
-  transportFor(binding.credential.key, transports);
+  checkKey(binding.credential.key, request, transports);
   if (cache.takeRenewal(alias, clock.now())) renewInBackground(dependencies, request, binding);
   return obtained;
 }
@@ -53,9 +52,7 @@ async function checkDemands(
   const key = isDemanding
     ? await livingKey(dependencies, context)
     : await openKey(choice, context.signal);
-  if (key === undefined) return;
-  checkKey(key, request);
-  transportFor(key, transports);
+  if (key !== undefined) checkKey(key, request, transports);
 }
 
 /** This binding if its key signed recently or signs now, else its successor (healing rule 1). */
@@ -65,15 +62,14 @@ export async function prove(
   binding: Binding,
   context: FlightContext,
 ): Promise<Obtained> {
-  const { cache, crypto, flights, probeInterval, service: { clock } } = dependencies;
+  const { cache, flights, probeInterval, service: { clock } } = dependencies;
   const { alias } = request;
   const proven = { binding, reminted: false };
   const provedAt = cache.provedAt(alias, binding);
   if (provedAt !== undefined && !isProbeDue(provedAt, clock.now(), probeInterval)) return proven;
   const { key, thumbprint } = binding.credential;
   const proof = await flights.run(`probe ${thumbprint} ${alias}`, async (signal) => {
-    const probe = { trigger: "stale" as const, crypto, clock, emit: context.emit, signal };
-    if (!await isAlive(key, probe)) return undefined;
+    if (!await isAlive(key, "stale", dependencies, { ...context, signal })) return undefined;
     cache.proved(alias, binding, clock.now());
     return proven;
   }, context.signal);

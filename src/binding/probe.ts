@@ -7,26 +7,14 @@
 import type { Clock } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
-import type { Emit, ProbeEvent } from "../events.ts";
+import type { ProbeEvent } from "../events.ts";
+import type { AcquisitionContext } from "../imds/request.ts";
 import type { SigningKey } from "../keys.ts";
 import { verifySignature } from "../x509/verify.ts";
+import type { MintDependencies } from "./mint.ts";
 
 /** A key that hasn't answered after this many milliseconds is out of reach, not dead. */
 const PROBE_TIMEOUT = 10_000;
-
-/** What a probe needs. */
-export interface ProbeOptions {
-  /** Why it is made, for the event. */
-  readonly trigger: ProbeEvent["trigger"];
-  /** Randomness and verification. */
-  readonly crypto: Crypto;
-  /** Time. */
-  readonly clock: Clock;
-  /** Reports the outcome. */
-  readonly emit: Emit;
-  /** Ends the wait. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Whether the key signs now, in the scheme that TLS will prefer.
@@ -34,16 +22,16 @@ export interface ProbeOptions {
  * Rejects with `key_provider_unavailable` when its device can't be reached or doesn't answer in
  * 10 s, which proves nothing, and with the signal's reason.
  */
-export async function isAlive(key: SigningKey, options: ProbeOptions): Promise<boolean> {
-  const { trigger, crypto, clock, emit } = options;
+export async function isAlive(
+  key: SigningKey,
+  trigger: ProbeEvent["trigger"],
+  { crypto, service: { clock } }: Pick<MintDependencies, "crypto" | "service">,
+  { emit, signal }: AcquisitionContext,
+): Promise<boolean> {
   const start = clock.now();
-  const alive = await signs(key, crypto, clock, options.signal);
-  emit({
-    type: "probe",
-    trigger,
-    outcome: alive ? "alive" : "dead",
-    duration: clock.now() - start,
-  });
+  const alive = await signs(key, crypto, clock, signal);
+  const outcome = alive ? "alive" : "dead";
+  emit({ type: "probe", trigger, outcome, duration: clock.now() - start });
   return alive;
 }
 

@@ -13,7 +13,7 @@ import type { StoredBinding } from "../stores.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import type { Binding } from "./binding.ts";
 import type { BindingDependencies, BindingRequest, FlightContext, Obtained } from "./context.ts";
-import { checkKey, livingKey, transportFor } from "./key.ts";
+import { checkKey, livingKey } from "./key.ts";
 import { loadBinding } from "./load.ts";
 import { mintBinding } from "./mint.ts";
 import { BestEffortStore } from "./store.ts";
@@ -95,10 +95,9 @@ async function mint(
   const { transports, service: { clock } } = dependencies;
   const { attestor, attest } = request;
   const start = clock.now();
-  const binding = await mintBinding({ ...dependencies, attestor }, async (signal) => {
-    const key = await livingKey(dependencies, { ...context, signal });
-    checkKey(key, request);
-    transportFor(key, transports);
+  const binding = await mintBinding({ ...dependencies, attestor }, async () => {
+    const key = await livingKey(dependencies, context);
+    checkKey(key, request, transports);
     return key;
   }, context);
   const { leaf: { notAfter }, key: { strength } } = binding.credential;
@@ -127,7 +126,7 @@ function assertMayReplaceKey(
   if (mayRemint(cache.history(alias), "key_dead", clock.now(), remintCooldown)) return;
   throw new KeyboundError(
     "key_unusable",
-    `Key '${choice.keyId}' died again within ${remintCooldown} ms of being replaced. Check its device.`,
+    `Key '${choice.keyId}' died again soon after being replaced. Check its device.`,
     { retryable: true },
   );
 }

@@ -18,7 +18,7 @@ import {
   metadataServiceError,
 } from "./request.ts";
 
-const CredentialMessage = v.object({
+const CredentialMessage = v.looseObject({
   client_id: Identifier,
   tenant_id: Identifier,
   certificate: text(/^[^]{1,65536}$/),

@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { KeyboundError } from "../errors.ts";
 import type { Identity } from "../identity.ts";
-import { Identifier, parseJson, text } from "../parse.ts";
+import { Identifier, parse, parseJson, text } from "../parse.ts";
 import { imdsProbePolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -30,11 +30,8 @@ export interface PlatformMetadata {
   readonly attestationEndpoint: string;
 }
 
-/** An id that may be absent, or blank, which is the same. */
-const OptionalId = v.optional(text(/^[\w.-]{0,128}$/));
-
-const PlatformMetadataMessage = v.object({
-  cuId: v.object({ vmId: OptionalId, vmssId: OptionalId }),
+const PlatformMetadataMessage = v.looseObject({
+  cuId: v.looseObject({}),
   clientId: Identifier,
   tenantId: Identifier,
   attestationEndpoint: text(/^\S{1,2048}$/),
@@ -71,9 +68,14 @@ export async function getPlatformMetadata(
     );
   }
   const message = parseJson(PlatformMetadataMessage, answer.text);
-  const [vmId, vmssId] = [message?.cuId.vmId || undefined, message?.cuId.vmssId || undefined];
-  if (message === undefined || (vmId ?? vmssId) === undefined) {
+  const cuId = message && { vmId: id(message.cuId.vmId), vmssId: id(message.cuId.vmssId) };
+  if ((cuId?.vmId ?? cuId?.vmssId) === undefined) {
     throw refuse("the body lacks cuId, clientId, tenantId or attestationEndpoint.");
   }
-  return { ...message, cuId: { vmId, vmssId } };
+  return { ...message!, cuId: cuId! };
+}
+
+/** An id that may be absent or blank, which is the same. */
+function id(value: unknown): string | undefined {
+  return parse(Identifier, value);
 }

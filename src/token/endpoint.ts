@@ -6,7 +6,7 @@
 
 import type { Binding } from "../binding/binding.ts";
 import type { BindingDependencies, FlightContext } from "../binding/context.ts";
-import { transportFor } from "../binding/key.ts";
+import { checkKey, type KeyDemands } from "../binding/key.ts";
 import { type Answer, exchange } from "../http.ts";
 import { throttledUntil, tokenEndpointPolicy } from "../policy/retry.ts";
 import type { TlsVersion } from "../transports.ts";
@@ -26,7 +26,7 @@ export interface TokenEndpoint extends Pick<BindingDependencies, "service" | "tr
 }
 
 /** What is asked for. */
-export interface TokenQuery {
+export interface TokenQuery extends KeyDemands {
   /** Tells requests apart that ask for the same: the key in the token cache. */
   readonly cacheKey: string;
   /** The resource, without `/.default`. */
@@ -72,7 +72,7 @@ async function post(
   context: FlightContext,
 ): Promise<Answer> {
   const { correlationId, emit, signal } = context;
-  const transport = transportFor(credential.key, transports);
+  const transport = checkKey(credential.key, query, transports);
   const parameters = { ...query, endpoint, clientId, correlationId };
   const options = { connection: "fresh", maxVersion: tokenTlsVersion } as const;
   try {

@@ -21,35 +21,24 @@ export interface SchemeParameters {
   readonly signature: Algorithm | RsaPssParams | EcdsaParams;
 }
 
-/** The WebCrypto algorithms of `scheme`; the salt of PSS is as long as the digest. */
-export function schemeParameters(scheme: SignatureScheme): SchemeParameters {
-  return PARAMETERS[scheme];
-}
-
-const PARAMETERS: Readonly<Record<SignatureScheme, SchemeParameters>> = {
-  rsa_pss_rsae_sha256: pss(256),
-  rsa_pss_rsae_sha384: pss(384),
-  rsa_pss_rsae_sha512: pss(512),
-  rsa_pkcs1_sha256: pkcs1(256),
-  rsa_pkcs1_sha384: pkcs1(384),
-  rsa_pkcs1_sha512: pkcs1(512),
-  ecdsa_secp256r1_sha256: ecdsa("P-256", 256, 32),
-  ecdsa_secp384r1_sha384: ecdsa("P-384", 384, 48),
-  ecdsa_secp521r1_sha512: ecdsa("P-521", 512, 66),
+/** The curve that goes with a digest of so many bits, and its coordinates' size in bytes. */
+const CURVES: Readonly<Record<string, readonly [NamedCurve, number]>> = {
+  256: ["P-256", 32],
+  384: ["P-384", 48],
+  512: ["P-521", 66],
 };
 
-function pss(bits: number): SchemeParameters {
-  const name = "RSA-PSS";
-  return { key: { name, hash: `SHA-${bits}` }, signature: { name, saltLength: bits / 8 } };
-}
-
-function pkcs1(bits: number): SchemeParameters {
-  const name = "RSASSA-PKCS1-v1_5";
-  return { key: { name, hash: `SHA-${bits}` }, signature: { name } };
-}
-
-function ecdsa(curve: NamedCurve, bits: number, coordinate: number): SchemeParameters {
-  const name = "ECDSA";
-  const key = { name, namedCurve: curve };
-  return { curve, coordinate, key, signature: { name, hash: `SHA-${bits}` } };
+/** The WebCrypto algorithms of `scheme`; the salt of PSS is as long as the digest. */
+export function schemeParameters(scheme: SignatureScheme): SchemeParameters {
+  const bits = scheme.slice(-3);
+  const hash = `SHA-${bits}`;
+  if (scheme.startsWith("ecdsa")) {
+    const name = "ECDSA";
+    const [curve, coordinate] = CURVES[bits]!;
+    return { curve, coordinate, key: { name, namedCurve: curve }, signature: { name, hash } };
+  }
+  const isPss = scheme.startsWith("rsa_pss");
+  const name = isPss ? "RSA-PSS" : "RSASSA-PKCS1-v1_5";
+  const signature = isPss ? { name, saltLength: Number(bits) / 8 } : { name };
+  return { key: { name, hash }, signature };
 }

@@ -120,7 +120,7 @@ const ROWS: Readonly<Record<Exclude<FakeEndpoint, "resource">, readonly Row[]>> 
     ["a redirect", redirect(), "redirect_refused"],
     ["token_type Bearer", changed({ token_type: "Bearer" }), "token_type_mismatch"],
     ["no token_type", changed({ token_type: undefined }), "token_type_missing"],
-    ["a token_type that is a number", changed({ token_type: 1 }), TOKEN],
+    ["a token_type that is a number", changed({ token_type: 1 }), "token_type_mismatch"],
     ["no access_token", changed({ access_token: undefined }), TOKEN],
     ["an empty access_token", changed({ access_token: "" }), TOKEN],
     ["an access_token with NUL", changed({ access_token: "a\0b" }), TOKEN],
