@@ -64,7 +64,7 @@ export type {
   ManagedIdentityOptions,
   TokenOptions,
 } from "./src/managed_identity_options.ts";
-export { classifyFailure, type FailureClass, type FailureVerdict } from "./src/policy/failure.ts";
+export type { FailureClass, FailureVerdict } from "./src/policy/failure.ts";
 export type { CertStore, LockOptions, StoredBinding } from "./src/stores.ts";
 export type { TokenResult } from "./src/token/cache.ts";
 export {

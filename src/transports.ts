@@ -7,6 +7,7 @@
 import type { ClientCredential } from "./credential.ts";
 import { KeyboundError } from "./errors.ts";
 import type { SigningKey } from "./keys.ts";
+import type { FailureVerdict } from "./policy/failure.ts";
 
 /** TLS protocol versions that can be asked for. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
@@ -69,7 +70,7 @@ export interface FailureSignal {
   readonly message?: string;
 }
 
-/** What was seen of a failed request; `policy/failure.ts` makes a class of it. */
+/** What was seen of a failed request; `classifyFailure` makes a verdict of it. */
 export interface TransportFailure {
   /** The error and its causes, outermost first; at least one, at most 6. */
   readonly signals: readonly FailureSignal[];
@@ -83,13 +84,22 @@ export interface TransportFailure {
   readonly alert?: number;
 }
 
-/** A request that failed on the wire, with what was seen. Its code is `transport_failed`. */
+/**
+ * A request that failed on the wire: what was seen, and what the transport, which knows the words
+ * of its TLS stack, makes of it. Its code is `transport_failed`.
+ */
 export class TransportError extends KeyboundError {
   /** What was seen. */
   readonly failure: TransportFailure;
+  /** What it means. */
+  readonly verdict: FailureVerdict;
 
   /** An error for this failure. */
-  constructor(failure: TransportFailure, options: { cause?: unknown } = {}) {
+  constructor(
+    failure: TransportFailure,
+    verdict: FailureVerdict,
+    options: { cause?: unknown } = {},
+  ) {
     const first = failure.signals[0];
     super(
       "transport_failed",
@@ -100,5 +110,6 @@ export class TransportError extends KeyboundError {
     );
     this.name = "TransportError";
     this.failure = failure;
+    this.verdict = verdict;
   }
 }

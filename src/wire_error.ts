@@ -7,7 +7,7 @@
 import { type ErrorCode, KeyboundError } from "./errors.ts";
 import type { EndpointName } from "./events.ts";
 import type { AcquisitionContext } from "./imds/request.ts";
-import { classifyFailure, type FailureClass } from "./policy/failure.ts";
+import type { FailureClass } from "./policy/failure.ts";
 import { TransportError } from "./transports.ts";
 
 const MEANING: Readonly<Record<FailureClass, readonly [code: ErrorCode, advice: string]>> = {
@@ -37,7 +37,7 @@ export function wireError(
   { correlationId, emit }: Pick<AcquisitionContext, "correlationId" | "emit">,
 ): unknown {
   if (!(error instanceof TransportError)) return error;
-  const verdict = classifyFailure(error.failure);
+  const { verdict } = error;
   emit({ type: "failure", endpoint, ...verdict });
   const [code, advice] = MEANING[verdict.class];
   const alert = verdict.alert === undefined ? "" : ` (TLS alert: ${verdict.alert})`;

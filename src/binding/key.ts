@@ -65,12 +65,16 @@ export function livingKey(
 ): Promise<SigningKey> {
   const { choice, store, keyFlights } = dependencies;
   const { keys, keyId, algorithm } = choice;
-  return keyFlights.run(keyId, (signal) =>
-    new BestEffortStore(store, context.emit).lock(`key:${keyId}`, async () => {
-      const key = await openKey(choice, signal);
-      if (key && await isAlive(key, "mint", dependencies, { ...context, signal })) return key;
-      return await keys.create(keyId, { algorithm, signal });
-    }, signal), context.signal);
+  return keyFlights.run(
+    keyId,
+    (signal) =>
+      new BestEffortStore(store, context.emit).lock(`key:${keyId}`, async () => {
+        const key = await openKey(choice, signal);
+        if (key && await isAlive(key, "mint", dependencies, { ...context, signal })) return key;
+        return await keys.create(keyId, { algorithm, signal });
+      }, signal),
+    context.signal,
+  );
 }
 
 /**

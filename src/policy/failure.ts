@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { FailureSignal, TransportFailure } from "../transports.ts";
+import { type FailureSignal, TransportError, type TransportFailure } from "../transports.ts";
 
 /**
  * What a failure is about.
@@ -96,6 +96,11 @@ export function classifyFailure(failure: TransportFailure): FailureVerdict {
     return { class: responseStarted || reusedConnection ? "peer_reset" : "suspect" };
   }
   return { class: "protocol" };
+}
+
+/** The error of a transport for this failure. */
+export function transportError(failure: TransportFailure, cause?: unknown): TransportError {
+  return new TransportError(failure, classifyFailure(failure), { cause });
 }
 
 /** The alert's number where the signals tell it, in figures or by a name that is known here. */

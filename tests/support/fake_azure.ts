@@ -18,13 +18,9 @@ import type {
   ManagedIdentity,
   ManagedIdentityOptions,
 } from "../../src/managed_identity_options.ts";
+import { transportError } from "../../src/policy/failure.ts";
 import type { CertStore } from "../../src/stores.ts";
-import {
-  type MtlsFetchOptions,
-  type MtlsTransport,
-  TransportError,
-  type TransportFailure,
-} from "../../src/transports.ts";
+import type { MtlsFetchOptions, MtlsTransport, TransportFailure } from "../../src/transports.ts";
 import {
   type CertificateAuthority,
   certificateAuthority,
@@ -250,7 +246,7 @@ export function status(code: number, body?: unknown, headers: Record<string, str
 /** A failure on the wire. */
 export function wire(failure: Partial<TransportFailure>): Script {
   return () => {
-    throw new TransportError({
+    throw transportError({
       signals: [{ code: "ECONNRESET", message: "read ECONNRESET" }],
       stage: "secure",
       reusedConnection: false,
