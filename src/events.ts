@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ErrorCode } from "./errors.ts";
+import { type ErrorCode, KeyboundError } from "./errors.ts";
 import type { KeyStrength } from "./keys.ts";
 import type { FailureClass } from "./policy/failure.ts";
 
@@ -190,6 +190,18 @@ export function emitter(
       // A listener's trouble is not the acquisition's.
     }
   };
+}
+
+/** Reports how work in the background ends, and lets nobody else hear of its failure. */
+export function emitOutcome(
+  emit: Emit,
+  type: BackgroundEvent["type"],
+  work: Promise<unknown>,
+): void {
+  work.then(() => emit({ type, outcome: "done" }), (error) => {
+    const code = error instanceof KeyboundError ? error.code : undefined;
+    emit({ type, outcome: "failed", code });
+  });
 }
 
 /** The last 8 characters of an alias and its length (protocol.md section 9.3). */

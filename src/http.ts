@@ -10,8 +10,8 @@ import { withDeadline } from "./deadline.ts";
 import { KeyboundError } from "./errors.ts";
 import {
   type AttemptOutcome,
-  decideRetry,
   parseRetryAfter,
+  retryDelay,
   type RetryPolicy,
 } from "./policy/retry.ts";
 
@@ -70,9 +70,9 @@ export async function exchange(
   const attempts: AttemptOutcome[] = [];
   while (true) {
     const answer = await attempt(send, options);
-    attempts.push(outcomeOf(answer));
-    const decision = decideRetry(policy, attempts, random());
-    if (!decision.retry) {
+    attempts.push(answer ?? {});
+    const delay = retryDelay(policy, attempts, random());
+    if (delay === undefined) {
       if (answer !== undefined) return answer;
       throw new KeyboundError(
         "request_timeout",
@@ -80,17 +80,9 @@ export async function exchange(
         { retryable: true },
       );
     }
-    onRetry?.({
-      attempt: attempts.length,
-      delay: decision.delay,
-      status: answer?.status,
-    });
-    await clock.sleep(decision.delay, signal);
+    onRetry?.({ attempt: attempts.length, delay, status: answer?.status });
+    await clock.sleep(delay, signal);
   }
-}
-
-function outcomeOf(answer: Answer | undefined): AttemptOutcome {
-  return answer === undefined ? { kind: "timeout" } : { kind: "status", ...answer };
 }
 
 /** One attempt: an answer, or `undefined` when its time ran out. */

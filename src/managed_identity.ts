@@ -9,7 +9,7 @@ import { BindingCache } from "./binding/cache.ts";
 import { BoundFetch } from "./bound_fetch.ts";
 import { systemClock } from "./clock.ts";
 import { KeyboundError } from "./errors.ts";
-import { emitter, type EventListener } from "./events.ts";
+import { emitOutcome, emitter, type EventListener } from "./events.ts";
 import { certificateAlias, type Identity, resolveIdentity } from "./identity.ts";
 import { metadataBase } from "./imds/endpoint.ts";
 import type { AcquisitionContext } from "./imds/request.ts";
@@ -155,12 +155,7 @@ class BoundIdentity implements ManagedIdentity {
       (signal) => acquireToken(this.#dependencies, request, { ...context, signal }),
       options.signal,
     );
-    if (kind === "refresh") {
-      acquired.then(() => context.emit({ type: "refresh", outcome: "done" }), (error) => {
-        const code = error instanceof KeyboundError ? error.code : undefined;
-        context.emit({ type: "refresh", outcome: "failed", code });
-      });
-    }
+    if (kind === "refresh") emitOutcome(context.emit, kind, acquired);
     return acquired;
   }
 

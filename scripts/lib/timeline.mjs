@@ -4,32 +4,34 @@
  * @module
  */
 
-/** What each step shows: a title, and what to say of the step. */
+/**
+ * What each step shows: a title, and what to say of the step.
+ *
+ * @type {Record<string, [title: string, describe: (step: any) => string]>}
+ */
 const STEPS = {
   cold: [
     "a token from nothing",
-    (/** @type {any} */ s) =>
+    (s) =>
       `metadata ${s.getplatformmetadata}, certificate ${s.issuecredential}, token ${s.token}; bound to ${
         s.thumbprint.slice(0, 12)
       }…`,
   ],
   use: [
     "the resource, with token and key",
-    (/** @type {any} */ s) =>
-      `HTTP ${s.status}; the token names the certificate: ${yes(s.cnfMatchesCertificate)}`,
+    (s) => `HTTP ${s.status}; the token names the certificate: ${yes(s.cnfMatchesCertificate)}`,
   ],
   stolen: [
     "the same token, stolen",
-    (/** @type {any} */ s) => `HTTP ${s.status}; a thief has the token but not the key`,
+    (s) => `HTTP ${s.status}; a thief has the token but not the key`,
   ],
   warm: [
     "the token again",
-    (/** @type {any} */ s) => `${s.requests} requests, ${s.microseconds} µs each (${s.hits} times)`,
+    (s) => `${s.requests} requests, ${s.microseconds} µs each (${s.hits} times)`,
   ],
   certificateCached: [
     "a new token, same certificate",
-    (/** @type {any} */ s) =>
-      `metadata ${s.getplatformmetadata}, certificate ${s.issuecredential}, token ${s.token}`,
+    (s) => `metadata ${s.getplatformmetadata}, certificate ${s.issuecredential}, token ${s.token}`,
   ],
   deadKey: ["broken: the key is gone", healed],
   rejectedCertificate: ["broken: TLS alert bad_certificate", healed],
@@ -43,7 +45,7 @@ const STEPS = {
  * @param {any} step
  */
 export function lineOf(step) {
-  const [title, describe] = STEPS[/** @type {keyof typeof STEPS} */ (step.step)];
+  const [title, describe] = STEPS[step.step] ?? [String(step.step), () => ""];
   const time = step.ms === undefined ? "" : `${step.ms.toFixed(0)} ms`;
   return `${title.padEnd(34)} ${time.padStart(7)}   ${describe(step)}`;
 }

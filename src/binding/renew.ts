@@ -5,28 +5,23 @@
  * @module
  */
 
-import { KeyboundError } from "../errors.ts";
+import { emitOutcome } from "../events.ts";
 import { type Binding, isSameBinding } from "./binding.ts";
 import type { BindingDependencies, BindingRequest } from "./context.ts";
 import { nextBinding } from "./succeed.ts";
 
 /** Starts the renewal; its outcome is an event, never an error. */
-export async function renewInBackground(
+export function renewInBackground(
   dependencies: BindingDependencies,
   request: BindingRequest,
   binding: Binding,
-): Promise<void> {
+): void {
   const { alias } = request;
   const context = dependencies.begin(alias);
-  try {
-    const next = await dependencies.flights.run(
-      `renew ${alias}`,
-      (signal) => nextBinding(dependencies, request, { binding }, { ...context, signal }),
-    );
-    if (next !== undefined && !isSameBinding(next.binding, binding)) dependencies.onRotate(binding);
-    context.emit({ type: "renew", outcome: "done" });
-  } catch (error) {
-    const code = error instanceof KeyboundError ? error.code : undefined;
-    context.emit({ type: "renew", outcome: "failed", code });
-  }
+  const renewed = dependencies.flights.run(`renew ${alias}`, async (signal) => {
+    const next = await nextBinding(dependencies, request, { binding }, { ...context, signal });
+    if (!isSameBinding(next.binding, binding)) dependencies.onRotate(binding);
+    return next;
+  });
+  emitOutcome(context.emit, "renew", renewed);
 }

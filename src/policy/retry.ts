@@ -6,9 +6,12 @@
  */
 
 /** How one attempt ended, as far as repeating it goes. A failed connection is never repeated. */
-export type AttemptOutcome =
-  | { readonly kind: "status"; readonly status: number; readonly retryAfter?: number | undefined }
-  | { readonly kind: "timeout" };
+export interface AttemptOutcome {
+  /** HTTP status of the answer; absent where none came in time. */
+  readonly status?: number | undefined;
+  /** Milliseconds that the server asked to wait. */
+  readonly retryAfter?: number | undefined;
+}
 
 /** A retry table. Delays in milliseconds. */
 export interface RetryPolicy {
@@ -24,13 +27,8 @@ export interface RetryPolicy {
   readonly retryAfter: "ignored" | "honoured" | "stops";
 }
 
-/** What to do after an attempt. */
-export type RetryDecision =
-  | { readonly retry: true; readonly delay: number }
-  | { readonly retry: false };
-
 const serverError = (status: number) => status >= 500 && status <= 599;
-const isGone = (outcome: AttemptOutcome) => outcome.kind === "status" && outcome.status === 410;
+const isGone = ({ status }: AttemptOutcome) => status === 410;
 const exponential = (attempt: number) => Math.min(1000 * 2 ** (attempt - 1), 4000);
 
 const imdsLimit = (first: AttemptOutcome) => (isGone(first) ? 7 : 3);
@@ -95,24 +93,22 @@ export const noRetryPolicy: RetryPolicy = {
 const JITTER = 0.1;
 
 /**
- * Whether to repeat after these attempts (all of them, oldest first), and after how many
- * milliseconds. `random` is in [0, 1); 0 gives the table's own delays.
+ * After how many milliseconds to repeat, given these attempts (all of them, oldest first);
+ * `undefined` to give up. `random` is in [0, 1); 0 gives the table's own delays.
  */
-export function decideRetry(
+export function retryDelay(
   policy: RetryPolicy,
   attempts: readonly AttemptOutcome[],
   random: number,
-): RetryDecision {
-  const first = attempts[0];
-  const last = attempts.at(-1);
-  if (first === undefined || last === undefined) return { retry: false };
-  if (attempts.length > policy.limit(first)) return { retry: false };
-  if (last.kind === "status" && !policy.statuses(last.status)) return { retry: false };
-  const asked = last.kind === "status" ? last.retryAfter : undefined;
-  if (asked !== undefined && policy.retryAfter === "stops") return { retry: false };
-  const planned = policy.delay(last, attempts.length);
-  const delay = policy.retryAfter === "honoured" ? Math.max(planned, asked ?? 0) : planned;
-  return { retry: true, delay: delay * (1 + JITTER * random) };
+): number | undefined {
+  const [first = {}] = attempts;
+  const last = attempts.at(-1) ?? {};
+  const { status, retryAfter } = last;
+  if (attempts.length > policy.limit(first)) return undefined;
+  if (status !== undefined && !policy.statuses(status)) return undefined;
+  if (retryAfter !== undefined && policy.retryAfter === "stops") return undefined;
+  const asked = policy.retryAfter === "honoured" ? retryAfter ?? 0 : 0;
+  return Math.max(policy.delay(last, attempts.length), asked) * (1 + JITTER * random);
 }
 
 /**

@@ -30,21 +30,9 @@ const Refusal = v.looseObject({ error: text(/^[^]{1,256}$/) });
 
 const SOURCE = "TokenEndpoint";
 
-/** OAuth `error` values that are codes of ours too. */
-const OAUTH_CODES: readonly ErrorCode[] = [
-  "access_denied",
-  "interaction_required",
-  "invalid_client",
-  "invalid_grant",
-  "invalid_request",
-  "invalid_resource",
-  "invalid_scope",
-  "invalid_target",
-  "server_error",
-  "temporarily_unavailable",
-  "unauthorized_client",
-  "unsupported_grant_type",
-];
+/** OAuth `error` values that are codes of ours too (RFC 6749 section 5.2, RFC 8707, OpenID). */
+const OAUTH_CODES =
+  /^(access_denied|interaction_required|invalid_(client|grant|re(quest|source)|scope|target)|server_error|temporarily_unavailable|un(authorized_client|supported_grant_type))$/;
 
 /**
  * The token of a successful answer of type `tokenType` (compared without case).
@@ -92,10 +80,9 @@ function refusal(answer: Answer, correlationId: string): KeyboundError {
   const { status, text: body, retryAfter } = answer;
   const message = parseJson(Refusal, body);
   const error = message?.error;
-  const known = OAUTH_CODES.find((code) => code === error?.toLowerCase());
-  const code = error === undefined || status >= 500
-    ? plainCode(status, body)
-    : known ?? "oauth_error";
+  const lower = error?.toLowerCase() ?? "";
+  const known = OAUTH_CODES.test(lower) ? lower as ErrorCode : "oauth_error";
+  const code = error === undefined || status >= 500 ? plainCode(status, body) : known;
   return new KeyboundError(
     code,
     `The token endpoint refused (HTTP ${status}): ${describeErrorBody(body)}`,

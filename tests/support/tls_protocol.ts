@@ -11,10 +11,8 @@ import type { ServerPem } from "./tls_identities.ts";
 /** A server that speaks HTTP and asks for a client certificate. */
 export interface HttpsSpec extends ServerPem {
   readonly kind: "https";
-  /** PEM of the authority that client certificates are verified against. */
+  /** PEM of the authority whose clients it takes, and no others. */
   readonly clientCa: string;
-  /** Whether a client without a certificate of that authority is turned away. @default true */
-  readonly rejectUnauthorized?: boolean;
   readonly minVersion?: TlsVersion;
   readonly maxVersion?: TlsVersion;
 }

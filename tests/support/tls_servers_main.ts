@@ -69,7 +69,7 @@ function httpsServer(name: string, spec: HttpsSpec): Server {
     key: spec.key,
     ca: spec.clientCa,
     requestCert: true,
-    rejectUnauthorized: spec.rejectUnauthorized ?? true,
+    rejectUnauthorized: true,
     ...(spec.minVersion === undefined ? {} : { minVersion: spec.minVersion }),
     ...(spec.maxVersion === undefined ? {} : { maxVersion: spec.maxVersion }),
     keepAliveTimeout: 0,
