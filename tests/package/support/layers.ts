@@ -1,0 +1,99 @@
+/**
+ * Which part of the project may import which: arrows go from backends and emulator to `src`, and
+ * `src` stands on nothing but web standards and valibot.
+ *
+ * @module
+ */
+
+import { type ModuleFacts, moduleFacts } from "./module_facts.ts";
+
+/** What the modules of a part may do. */
+interface Layer {
+  /** Paths from the root that they may import. */
+  readonly modules: RegExp;
+  /** Packages and built-ins that they may import. */
+  readonly packages: RegExp;
+  /** Whether they run anywhere, so that they may not name a runtime's globals. */
+  readonly portable?: boolean;
+}
+
+const CORE: Layer = { modules: /^src\//, packages: /^valibot$/, portable: true };
+const DETECT: Layer = { modules: /^(src|backends)\//, packages: /^node:/ };
+const EMULATOR: Layer = {
+  modules: /^(emulator\/|src\/(encoding|errors)\.ts$)/,
+  packages: /^(node:.*|valibot|jose|@peculiar\/x509|reflect-metadata)$/,
+};
+
+function layerOf(path: string): Layer | undefined {
+  if (path === "mod.ts" || path.startsWith("src/")) return CORE;
+  if (path === "backends/detect.ts") return DETECT;
+  if (path.startsWith("emulator/")) return EMULATOR;
+  const [, backend] = /^backends\/(\w+)\//.exec(path) ?? [];
+  if (backend === undefined) return undefined;
+  return {
+    modules: new RegExp(`^(src|backends/${backend}|backends/ffi|backends/tls_engine)/`),
+    packages: backend === "ffi" ? /^(node:.*|valibot|koffi)$/ : /^(node:.*|valibot)$/,
+  };
+}
+
+/** What in these modules (sources by path from the root) breaks a rule, one sentence each. */
+export function violations(modules: ReadonlyMap<string, string>): string[] {
+  return [...modules].flatMap(([path, source]) => {
+    const layer = layerOf(path);
+    if (layer === undefined) return [`${path} belongs to no layer.`];
+    const facts = moduleFacts(source);
+    return [
+      ...importFaults(path, facts.imports, layer, modules),
+      ...(facts.computedImport ? [`${path} imports something computed.`] : []),
+      ...(layer.portable ? portabilityFaults(path, facts) : []),
+    ];
+  });
+}
+
+/** Modules that these entries don't reach by imports. */
+export function unreached(
+  modules: ReadonlyMap<string, string>,
+  entries: readonly string[],
+): string[] {
+  const reached = new Set<string>();
+  const queue = [...entries];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    const source = modules.get(path);
+    if (source === undefined || reached.has(path)) continue;
+    reached.add(path);
+    const { imports } = moduleFacts(source);
+    queue.push(...imports.filter(isRelative).map((specifier) => resolve(specifier, path!)));
+  }
+  return [...modules.keys()].filter((path) => !reached.has(path));
+}
+
+function importFaults(
+  path: string,
+  imports: readonly string[],
+  layer: Layer,
+  modules: ReadonlyMap<string, string>,
+): string[] {
+  return imports.flatMap((specifier) => {
+    if (!isRelative(specifier)) {
+      return layer.packages.test(specifier) ? [] : [`${path} imports ${specifier}.`];
+    }
+    const target = resolve(specifier, path);
+    if (!layer.modules.test(target)) return [`${path} imports ${target}.`];
+    return modules.has(target) ? [] : [`${path} imports ${target}, which isn't there.`];
+  });
+}
+
+function portabilityFaults(path: string, { hostGlobals, mutableState }: ModuleFacts): string[] {
+  return [
+    ...hostGlobals.map((name) => `${path} uses ${name}.`),
+    ...mutableState.map((declaration) => `${path} keeps state: ${declaration}.`),
+  ];
+}
+
+function isRelative(specifier: string): boolean {
+  return specifier.startsWith(".");
+}
+
+function resolve(specifier: string, from: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
