@@ -107,3 +107,27 @@ function authorized(request: Request, token: TokenResult): Request {
   }
   return new Request(request, { headers });
 }
+
+/**
+ * A request that may carry a token and, where its body can be sent twice, a way to make it again.
+ * Throws `invalid_argument` for what is no request or goes anywhere but over https.
+ */
+export function boundRequest(
+  input: string | URL | Request,
+  init: RequestInit,
+): [request: Request, again?: () => Request] {
+  const make = () => new Request(input, { ...init, redirect: "manual" });
+  let request: Request;
+  try {
+    request = make();
+  } catch (cause) {
+    throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.", {
+      cause,
+    });
+  }
+  if (!request.url.startsWith("https:")) {
+    throw new KeyboundError("invalid_argument", "A bound token is only ever sent over https.");
+  }
+  const body = init.body ?? (input instanceof Request ? input.body : undefined);
+  return body instanceof ReadableStream ? [request] : [request, make];
+}

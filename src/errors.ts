@@ -23,8 +23,8 @@
  * `http_status_not_200`, `not_found`, `non_parsable_oauth_error`, `request_throttled`.
  *
  * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
- * `tls_credential_suspect`, `tls_server_untrusted`, `tls_protocol_error`, `transport_failed` (a
- * failure not yet classified), `response_too_large`, `redirect_refused`.
+ * `tls_credential_suspect`, `tls_server_untrusted`, `tls_protocol_error`, `transport_failed` (the
+ * runtime aborted a request of its own accord), `response_too_large`, `redirect_refused`.
  *
  * Keys, certificates and stores: `key_provider_unavailable`, `key_unusable`, `key_file_invalid`,
  * `unsupported_key`, `unsupported_scheme`, `certificate_key_mismatch`, `invalid_der`,

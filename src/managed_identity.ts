@@ -6,7 +6,7 @@
 
 import type { Attestor } from "./attestation.ts";
 import { BindingCache } from "./binding/cache.ts";
-import { BoundFetch } from "./bound_fetch.ts";
+import { BoundFetch, boundRequest } from "./bound_fetch.ts";
 import { systemClock } from "./clock.ts";
 import { KeyboundError } from "./errors.ts";
 import { emitOutcome, emitter, type EventListener } from "./events.ts";
@@ -24,7 +24,6 @@ import { SingleFlight } from "./single_flight.ts";
 import { acquireToken, type TokenDependencies, type TokenRequest } from "./token/acquire.ts";
 import { TokenCache, type TokenResult } from "./token/cache.ts";
 import { mergeClaims } from "./token/claims.ts";
-import { Throttle } from "./token/endpoint.ts";
 import { normalizeResource } from "./token/request.ts";
 
 /**
@@ -103,7 +102,7 @@ class BoundIdentity implements ManagedIdentity {
         tokens.expedite(thumbprint);
       },
       tokens,
-      throttle: new Throttle(),
+      throttle: new Map(),
       tokenTimeout,
       tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
     };
@@ -193,9 +192,7 @@ class BoundIdentity implements ManagedIdentity {
   async fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response> {
     const { resource, attest, minStrength, clientClaims, forceRefresh, correlationId, ...rest } =
       init;
-    const make = () => new Request(input, { ...rest, redirect: "manual" });
-    const again = isReplayable(input, rest) ? make : undefined;
-    const request = checkedRequest(make);
+    const [request, again] = boundRequest(input, rest);
     const { signal } = request;
     const demands = { attest, minStrength, clientClaims, correlationId };
     const options = { resource, forceRefresh, signal, ...demands };
@@ -238,26 +235,6 @@ function assertPositive(values: Readonly<Record<string, number>>): void {
     if (Number.isFinite(value) && value > 0) continue;
     throw new KeyboundError("invalid_argument", `'${name}' must be a positive number.`);
   }
-}
-
-/** The request, if it is one that may carry a token. */
-function checkedRequest(make: () => Request): Request {
-  let request: Request;
-  try {
-    request = make();
-  } catch (cause) {
-    throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.", {
-      cause,
-    });
-  }
-  if (new URL(request.url).protocol === "https:") return request;
-  throw new KeyboundError("invalid_argument", "A bound token is only ever sent over https.");
-}
-
-/** Whether the same request can be made twice: its body, if any, isn't a stream. */
-function isReplayable(input: string | URL | Request, { body }: RequestInit): boolean {
-  if (body === undefined || body === null) return !(input instanceof Request && input.body);
-  return !(body instanceof ReadableStream);
 }
 
 function closedError(): KeyboundError {

@@ -5,7 +5,7 @@
  */
 
 import type { ClientCredential } from "./credential.ts";
-import { KeyboundError } from "./errors.ts";
+import { type ErrorCode, KeyboundError } from "./errors.ts";
 import type { SigningKey } from "./keys.ts";
 import type { FailureVerdict } from "./policy/failure.ts";
 
@@ -84,9 +84,17 @@ export interface TransportFailure {
   readonly alert?: number;
 }
 
+/** What a failure means, in the words of {@linkcode KeyboundError}. */
+export interface TransportVerdict extends FailureVerdict {
+  /** The class as a code: `tls_credential_rejected`, `connection_reset`, ... */
+  readonly code: ErrorCode;
+  /** What happened and what to do about it. */
+  readonly advice: string;
+}
+
 /**
  * A request that failed on the wire: what was seen, and what the transport, which knows the words
- * of its TLS stack, makes of it. Its code is `transport_failed`.
+ * of its TLS stack, makes of it. `transportError` of `policy/failure.ts` makes one.
  */
 export class TransportError extends KeyboundError {
   /** What was seen. */
@@ -94,22 +102,12 @@ export class TransportError extends KeyboundError {
   /** What it means. */
   readonly verdict: FailureVerdict;
 
-  /** An error for this failure. */
-  constructor(
-    failure: TransportFailure,
-    verdict: FailureVerdict,
-    options: { cause?: unknown } = {},
-  ) {
-    const first = failure.signals[0];
-    super(
-      "transport_failed",
-      `The request failed on the wire at stage '${failure.stage}': ${
-        first?.message ?? first?.code ?? "unknown"
-      }.`,
-      { cause: options.cause, retryable: true },
-    );
+  /** An error for this failure, with `cause` as the error behind it. */
+  constructor(failure: TransportFailure, verdict: TransportVerdict, cause?: unknown) {
+    const { code, advice, ...rest } = verdict;
+    super(code, advice, { cause, retryable: code !== "tls_server_untrusted" });
     this.name = "TransportError";
     this.failure = failure;
-    this.verdict = verdict;
+    this.verdict = rest;
   }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { ErrorCode } from "../errors.ts";
 import { type FailureSignal, TransportError, type TransportFailure } from "../transports.ts";
 
 /**
@@ -100,8 +101,34 @@ export function classifyFailure(failure: TransportFailure): FailureVerdict {
 
 /** The error of a transport for this failure. */
 export function transportError(failure: TransportFailure, cause?: unknown): TransportError {
-  return new TransportError(failure, classifyFailure(failure), { cause });
+  const verdict = classifyFailure(failure);
+  const [code, meaning] = MEANING[verdict.class];
+  const advice = verdict.alert === undefined ? meaning : `${meaning} (TLS alert: ${verdict.alert})`;
+  return new TransportError(failure, { ...verdict, code, advice }, cause);
 }
+
+const MEANING: Readonly<Record<FailureClass, readonly [code: ErrorCode, meaning: string]>> = {
+  aborted: ["transport_failed", "The runtime aborted the request."],
+  credential_rejected: ["tls_credential_rejected", "The server rejected the client certificate."],
+  peer_reset: ["connection_reset", "The connection was reset while it was in use. Try again."],
+  protocol: [
+    "tls_protocol_error",
+    "The peer doesn't speak TLS or HTTP as it should. Check the endpoint and any proxy before it.",
+  ],
+  server_untrusted: [
+    "tls_server_untrusted",
+    "The server's certificate can't be verified. Check its host name, its CA and this host's clock.",
+  ],
+  suspect: [
+    "tls_credential_suspect",
+    "The connection ended before any answer, which is how many servers refuse a client certificate.",
+  ],
+  timeout: ["request_timeout", "It took too long. Check that the endpoint is reachable."],
+  unreachable: [
+    "network_unreachable",
+    "The endpoint can't be reached. Check its name, DNS and firewalls.",
+  ],
+};
 
 /** The alert's number where the signals tell it, in figures or by a name that is known here. */
 export function alertNumber(signals: readonly FailureSignal[]): number | undefined {

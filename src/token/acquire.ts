@@ -37,7 +37,8 @@ export async function acquireToken(
 ): Promise<TokenResult> {
   const { throttle, service: { clock } } = dependencies;
   const start = clock.now();
-  throttle.check(request.cacheKey, start);
+  const throttled = throttle.get(request.cacheKey);
+  if (throttled !== undefined && start < throttled.until) throw throttled.error;
   const { binding, reminted } = await obtainBinding(dependencies, request, context);
   let result: TokenResult;
   try {

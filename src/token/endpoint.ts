@@ -17,13 +17,24 @@ import { readTokenAnswer, type TokenAnswer } from "./response.ts";
 
 /** What requests to the token endpoint need. */
 export interface TokenEndpoint extends Pick<BindingDependencies, "service" | "transports"> {
-  /** Requests that the server wants held back. */
-  readonly throttle: Throttle;
+  /** Requests that the server wants held back, by cache key. */
+  readonly throttle: Map<string, Throttled>;
   /** Milliseconds for one attempt. */
   readonly tokenTimeout: number;
   /** Highest TLS version to offer. */
   readonly tokenTlsVersion: TlsVersion;
 }
+
+/** A request that fails without being sent, because the server asked for a pause. */
+export interface Throttled {
+  /** Until when, in milliseconds since the Unix epoch. */
+  readonly until: number;
+  /** What the server had said. */
+  readonly error: unknown;
+}
+
+/** Far more than one process asks for at a time. */
+const THROTTLE_CAPACITY = 1000;
 
 /** What is asked for. */
 export interface TokenQuery extends KeyDemands {
@@ -59,7 +70,10 @@ export async function requestToken(
     return token;
   } catch (error) {
     const until = throttledUntil(answer.status, answer.retryAfter, clock.now());
-    if (until !== undefined) throttle.hold(query.cacheKey, until, error);
+    if (until !== undefined) {
+      if (throttle.size >= THROTTLE_CAPACITY) throttle.clear();
+      throttle.set(query.cacheKey, { until, error });
+    }
     throw error;
   }
 }
@@ -90,27 +104,5 @@ async function post(
   } catch (error) {
     signal.throwIfAborted();
     throw wireError(error, "token", context);
-  }
-}
-
-/** Far more than one process asks for at a time. */
-const THROTTLE_CAPACITY = 1000;
-
-/** Requests that fail without being sent, because the server asked for a pause. */
-export class Throttle {
-  readonly #held = new Map<string, { readonly until: number; readonly error: unknown }>();
-
-  /** Holds requests of this key back until then (milliseconds since the Unix epoch). */
-  hold(key: string, until: number, error: unknown): void {
-    if (this.#held.size >= THROTTLE_CAPACITY) this.#held.clear();
-    this.#held.set(key, { until, error });
-  }
-
-  /** Throws what the server had said, if requests of this key are held back. */
-  check(key: string, now: number): void {
-    const held = this.#held.get(key);
-    if (held === undefined) return;
-    if (now < held.until) throw held.error;
-    this.#held.delete(key);
   }
 }
