@@ -59,11 +59,7 @@ export async function attestationToken(
     if (isFinal) throw error;
     cause = error;
   }
-  throw new KeyboundError(
-    "attestation_failed",
-    `Attestor '${attestor.name}' ${
-      cause === undefined ? "gave no token" : "failed (see 'cause')"
-    }, so no certificate was asked for.`,
-    { cause },
-  );
+  throw new KeyboundError("attestation_failed", `Attestor '${attestor.name}' gave no token.`, {
+    cause,
+  });
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { raceSignal } from "./single_flight.ts";
+
 /** The time and the passing of it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -16,18 +18,10 @@ export interface Clock {
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        const onAbort = () => {
-          clearTimeout(timer);
-          reject(signal!.reason);
-        };
-        const timer = setTimeout(() => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        }, ms);
-        signal?.addEventListener("abort", onAbort, { once: true });
-      }),
+    async sleep(ms, signal) {
+      let timer: ReturnType<typeof setTimeout>;
+      const slept = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+      await raceSignal(slept, signal).finally(() => clearTimeout(timer));
+    },
   };
 }

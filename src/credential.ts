@@ -38,18 +38,15 @@ export class ClientCredential {
   /**
    * Puts certificate and key together.
    *
-   * Rejects with `invalid_argument` for an empty chain, `invalid_der` for a leaf that doesn't
-   * parse, `certificate_key_mismatch` when the leaf's public key isn't the key's.
+   * Rejects with `invalid_der` for an empty chain or a leaf that doesn't parse,
+   * `certificate_key_mismatch` when the leaf's public key isn't the key's.
    */
   static async create(
     chain: readonly Bytes[],
     key: SigningKey,
     crypto: Crypto = globalThis.crypto,
   ): Promise<ClientCredential> {
-    const first = chain[0];
-    if (first === undefined) {
-      throw new KeyboundError("invalid_argument", "A client credential needs a certificate.");
-    }
+    const [first = new Uint8Array()] = chain;
     const leaf = parseCertificate(first);
     if (!equalBytes(leaf.spki, key.spki)) {
       throw new KeyboundError(

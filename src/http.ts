@@ -122,24 +122,18 @@ async function sendAndRead(
 
 /** The body as text; throws `response_too_large` once it exceeds `limit` bytes. */
 export async function readText(response: Response, limit: number): Promise<string> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return "";
   const decoder = new TextDecoder();
   let text = "";
   let length = 0;
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    length += value.length;
+  // Leaving the loop cancels the rest.
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
     if (length > limit) {
-      // Not awaited: a server that keeps sending must not hold the caller up.
-      reader.cancel().catch(() => {});
-      throw new KeyboundError(
-        "response_too_large",
-        `The response exceeds ${limit} bytes.`,
-        { status: response.status },
-      );
+      throw new KeyboundError("response_too_large", `The response exceeds ${limit} bytes.`, {
+        status: response.status,
+      });
     }
-    text += decoder.decode(value, { stream: true });
+    text += decoder.decode(chunk, { stream: true });
   }
+  return text + decoder.decode();
 }

@@ -58,7 +58,7 @@ class BoundIdentity implements ManagedIdentity {
 
   constructor(options: ManagedIdentityOptions) {
     const identity = resolveIdentity(options);
-    this.#capabilities = checkCapabilities(options.clientCapabilities ?? []);
+    this.#capabilities = options.clientCapabilities ?? [];
     this.#attestor = options.attestor;
     this.#listener = options.onEvent;
     this.#identity = identity;
@@ -71,13 +71,11 @@ class BoundIdentity implements ManagedIdentity {
       for (const transport of options.transports) transport.retire(thumbprint);
     };
     this.#dependencies = {
-      service: {
-        base: metadataBase(options.environment ?? {}),
-        fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-        clock,
-        random,
-        timeout: metadataTimeout,
-      },
+      base: metadataBase(options.environment ?? {}),
+      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+      clock,
+      random,
+      metadataTimeout,
       identity,
       crypto,
       choice: {
@@ -118,7 +116,7 @@ class BoundIdentity implements ManagedIdentity {
 
   /** Not async: a hit costs no promise but the cached one. */
   #token(options: TokenOptions): Promise<TokenResult> {
-    const { tokens, service: { clock } } = this.#dependencies;
+    const { tokens, clock } = this.#dependencies;
     if (this.#closed) throw closedError();
     options.signal?.throwIfAborted();
     const resource = normalizeResource(options.resource);
@@ -183,7 +181,7 @@ class BoundIdentity implements ManagedIdentity {
 
   /** Starts an acquisition: one correlation id for all its requests and events. */
   #begin(alias: string, correlationId?: string): AcquisitionContext {
-    const { crypto, service: { clock } } = this.#dependencies;
+    const { crypto, clock } = this.#dependencies;
     const id = correlationId ?? crypto.randomUUID();
     const emit = emitter(this.#listener, () => clock.now(), id, alias);
     return { correlationId: id, emit };
@@ -220,14 +218,6 @@ function tokenCacheKey(
   { attest, minStrength, clientClaims }: TokenOptions,
 ): string {
   return `${resource}\n${attest === true ? 1 : 0}\n${minStrength ?? ""}\n${clientClaims ?? ""}`;
-}
-
-function checkCapabilities(capabilities: readonly string[]): readonly string[] {
-  if (capabilities.every((name) => /^[\w.-]{1,64}$/.test(name))) return [...capabilities];
-  throw new KeyboundError(
-    "invalid_argument",
-    "'clientCapabilities' must be names like 'cp1'.",
-  );
 }
 
 function assertPositive(values: Readonly<Record<string, number>>): void {

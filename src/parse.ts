@@ -36,7 +36,7 @@ export function parseUrl(url: string): URL | undefined {
 }
 
 /** The parsed value, or `undefined` for text that isn't JSON or doesn't have the shape. */
-export function parseJson<T>(schema: v.GenericSchema<unknown, T>, json: string): T | undefined {
+export function parseJson<T>(schema: v.GenericSchema<T>, json: string): T | undefined {
   try {
     return parse(schema, JSON.parse(json));
   } catch {
@@ -45,7 +45,6 @@ export function parseJson<T>(schema: v.GenericSchema<unknown, T>, json: string):
 }
 
 /** The value, or `undefined` for one that doesn't have the shape. */
-export function parse<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T | undefined {
-  const result = v.safeParse(schema, value);
-  return result.success ? result.output : undefined;
+export function parse<T>(schema: v.GenericSchema<T>, value: unknown): T | undefined {
+  return v.is(schema, value) ? value : undefined;
 }

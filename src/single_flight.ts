@@ -52,7 +52,7 @@ export class SingleFlight<T> {
   #abandon(key: string, flight: Flight<T>): void {
     if (this.#flights.get(key) !== flight) return;
     this.#flights.delete(key);
-    flight.controller.abort(new DOMException("Everyone who waited has left.", "AbortError"));
+    flight.controller.abort();
   }
 
   /** Aborts all work; those who wait get the reason. */

@@ -23,7 +23,7 @@ export async function healBinding(
   seen: HealCause,
   context: FlightContext,
 ): Promise<Obtained | undefined> {
-  const { cache, flights, remintCooldown, service: { clock } } = dependencies;
+  const { cache, flights, remintCooldown, clock } = dependencies;
   const { alias } = request;
   const current = cache.get(alias, clock.now());
   if (current !== undefined && !isSameBinding(current, failed)) {

@@ -13,45 +13,35 @@ import type { BindingDependencies, BindingRequest, FlightContext } from "./conte
 import { openKey } from "./key.ts";
 import { isAlive } from "./probe.ts";
 
-/** What was found in the store. */
-export type Loaded =
-  | { readonly outcome: "usable"; readonly binding: Binding }
-  | { readonly outcome: "none" }
-  | { readonly outcome: "dead"; readonly reason: "key_dead" | "key_mismatch" };
+/** Why none of the entries is usable, though there are some that once were. */
+export type Dead = "key_dead" | "key_mismatch";
 
 /**
- * The usable one among these entries that lives longest.
+ * The usable one among these entries that lives longest; what is wrong with them if there is none;
+ * `undefined` where there is nothing to speak of.
  *
- * Rejects with `key_provider_unavailable` or `key_file_invalid` where the provider can't say.
+ * Rejects with `key_provider_unavailable` where the provider can't say.
  */
 export async function loadBinding(
   entries: readonly StoredBinding[],
   dependencies: BindingDependencies,
-  { attest }: BindingRequest,
+  { attest: attested }: BindingRequest,
   context: FlightContext,
-): Promise<Loaded> {
-  const { choice, crypto, service: { clock } } = dependencies;
-  if (entries.length === 0) return { outcome: "none" };
+): Promise<Binding | Dead | undefined> {
+  const { choice, crypto, clock } = dependencies;
+  if (entries.length === 0) return undefined;
   const key = await openKey(choice, context.signal);
-  let reason: "key_dead" | "key_mismatch" | undefined;
-  let alive: boolean | undefined;
+  if (key === undefined) return "key_dead";
+  let dead: Dead | undefined;
   for (const { certificate, endpoint, clientId } of entries) {
-    const credential = key === undefined
-      ? "key_dead" as const
-      : await ClientCredential.create([certificate], key, crypto).catch(orphan);
-    if (typeof credential === "string") {
-      reason ??= credential;
-      continue;
+    const credential = await ClientCredential.create([certificate], key, crypto).catch(orphan);
+    if (credential === "key_mismatch") dead ??= credential;
+    else if (credential !== undefined && hasLifeLeft(credential.leaf, clock.now())) {
+      if (!await isAlive(key, "load", dependencies, context)) return "key_dead";
+      return Object.freeze({ credential, endpoint, clientId, attested });
     }
-    if (credential === undefined || !hasLifeLeft(credential.leaf, clock.now())) continue;
-    alive ??= await isAlive(credential.key, "load", dependencies, context);
-    if (alive) {
-      const binding = Object.freeze({ credential, endpoint, clientId, attested: attest });
-      return { outcome: "usable", binding };
-    }
-    reason = "key_dead";
   }
-  return reason === undefined ? { outcome: "none" } : { outcome: "dead", reason };
+  return dead;
 }
 
 /** An entry over another key is an orphan; one that doesn't parse is as good as not there. */

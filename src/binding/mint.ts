@@ -17,9 +17,7 @@ import { createCertificateRequest } from "../x509/csr.ts";
 import type { Binding } from "./binding.ts";
 
 /** What a mint needs. */
-export interface MintDependencies {
-  /** The metadata service. */
-  readonly service: MetadataService;
+export interface MintDependencies extends MetadataService {
   /** Whose certificate it is. */
   readonly identity: Identity;
   /** Attests the key, where the certificate is to be an attested one. */
@@ -41,10 +39,10 @@ export async function mintBinding(
   obtainKey: () => Promise<SigningKey>,
   context: AcquisitionContext,
 ): Promise<Binding> {
-  const { service, identity, attestor, crypto } = dependencies;
+  const { identity, attestor, clock, crypto } = dependencies;
   const [key, metadata] = await Promise.all([
     obtainKey(),
-    getPlatformMetadata(service, identity, context),
+    getPlatformMetadata(dependencies, identity, context),
   ]);
   const csr = await createCertificateRequest({
     clientId: metadata.clientId,
@@ -55,8 +53,8 @@ export async function mintBinding(
   });
   const attestation = await attestationFor(attestor, key, metadata, context);
   const request = { csr, attestationToken: attestation };
-  const issued = await issueCredential(service, identity, request, context);
-  const credential = await checkedCredential(issued, key, service.clock.now(), crypto, context);
+  const issued = await issueCredential(dependencies, identity, request, context);
+  const credential = await checkedCredential(issued, key, clock.now(), crypto, context);
   const { endpoint, clientId } = issued;
   return Object.freeze({ credential, endpoint, clientId, attested: attestor !== undefined });
 }

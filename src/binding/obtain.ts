@@ -24,7 +24,7 @@ export async function obtainBinding(
   request: BindingRequest,
   context: FlightContext,
 ): Promise<Obtained> {
-  const { cache, flights, service: { clock }, transports } = dependencies;
+  const { cache, flights, clock, transports } = dependencies;
   const { alias } = request;
   const held = cache.get(alias, clock.now());
   if (held === undefined) await checkDemands(dependencies, request, context);
@@ -62,7 +62,7 @@ export async function prove(
   binding: Binding,
   context: FlightContext,
 ): Promise<Obtained> {
-  const { cache, flights, probeInterval, service: { clock } } = dependencies;
+  const { cache, flights, probeInterval, clock } = dependencies;
   const { alias } = request;
   const proven = { binding, reminted: false };
   const provedAt = cache.provedAt(alias, binding);

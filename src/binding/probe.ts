@@ -25,7 +25,7 @@ const PROBE_TIMEOUT = 10_000;
 export async function isAlive(
   key: SigningKey,
   trigger: ProbeEvent["trigger"],
-  { crypto, service: { clock } }: Pick<MintDependencies, "crypto" | "service">,
+  { crypto, clock }: Pick<MintDependencies, "crypto" | "clock">,
   { emit, signal }: AcquisitionContext,
 ): Promise<boolean> {
   const start = clock.now();

@@ -41,7 +41,7 @@ export function nextBinding(
   predecessor: Predecessor | undefined,
   context: FlightContext,
 ): Promise<Obtained> {
-  const { cache, service: { clock, random } } = dependencies;
+  const { cache, clock, random } = dependencies;
   const { alias } = request;
   const { emit } = context;
   const previous = predecessor?.binding;
@@ -63,16 +63,16 @@ export function nextBinding(
   return store.lock(alias, async () => {
     const entries = successors(await store.list(alias), previous);
     const loaded = await loadBinding(entries, dependencies, request, context);
-    if (loaded.outcome === "usable") {
-      emit({ type: "adopt", notAfter: loaded.binding.credential.leaf.notAfter });
+    if (typeof loaded === "object") {
+      emit({ type: "adopt", notAfter: loaded.credential.leaf.notAfter });
       if (predecessor?.cause !== undefined) dependencies.onEvict(predecessor.binding);
-      return keep(loaded.binding, predecessor?.cause);
+      return keep(loaded, predecessor?.cause);
     }
-    const isDead = predecessor === undefined && loaded.outcome === "dead";
-    const cause = isDead ? "key_dead" : predecessor?.cause;
+    const dead = predecessor === undefined ? loaded : undefined;
+    const cause = dead === undefined ? predecessor?.cause : "key_dead";
     if (cause === "key_dead") {
       assertMayReplaceKey(dependencies, alias);
-      await evict(isDead ? loaded.reason : cause);
+      await evict(dead ?? cause);
     }
     const reason = cause !== undefined ? "heal" : previous !== undefined ? "renewal" : "cold";
     const binding = await mint(dependencies, request, reason, context);
@@ -92,7 +92,7 @@ async function mint(
   reason: MintEvent["reason"],
   context: FlightContext,
 ): Promise<Binding> {
-  const { transports, service: { clock } } = dependencies;
+  const { transports, clock } = dependencies;
   const { attestor, attest } = request;
   const start = clock.now();
   const binding = await mintBinding({ ...dependencies, attestor }, async () => {
@@ -120,7 +120,7 @@ function successors(entries: readonly StoredBinding[], previous?: Binding): Stor
 }
 
 function assertMayReplaceKey(
-  { cache, choice, remintCooldown, service: { clock } }: BindingDependencies,
+  { cache, choice, remintCooldown, clock }: BindingDependencies,
   alias: string,
 ): void {
   if (mayRemint(cache.history(alias), "key_dead", clock.now(), remintCooldown)) return;

@@ -23,10 +23,7 @@ export function metadataBase(environment: Readonly<Record<string, string | undef
   const override = environment[METADATA_HOST_VARIABLE];
   if (override === undefined || override === "") return LINK_LOCAL;
   const url = parseUrl(override);
-  if (
-    url === undefined || !["http:", "https:"].includes(url.protocol) || url.hostname === "" ||
-    url.username !== "" || url.password !== ""
-  ) {
+  if (url === undefined || !/^https?:\/\/[^@/]+$/.test(url.origin) || override.includes("@")) {
     throw new KeyboundError(
       "invalid_managed_identity_endpoint",
       `${METADATA_HOST_VARIABLE} is not a URL like http://127.0.0.1:8080.`,
@@ -42,8 +39,7 @@ export function credentialUrl(
   api: "getplatformmetadata" | "issuecredential",
   identity: Identity,
 ): string {
-  const selector = identity.selector === undefined
-    ? ""
-    : `&${identity.selector[0]}=${encodeURIComponent(identity.selector[1])}`;
-  return `${base}/metadata/identity/${api}?cred-api-version=2.0${selector}`;
+  const [parameter, id = ""] = identity.selector ?? [];
+  const selector = parameter && `&${parameter}=${encodeURIComponent(id)}`;
+  return `${base}/metadata/identity/${api}?cred-api-version=2.0${selector ?? ""}`;
 }

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { KeyboundError } from "../errors.ts";
 import type { Emit, EndpointName } from "../events.ts";
 import { type Answer, exchange } from "../http.ts";
-import type { RetryPolicy } from "../policy/retry.ts";
+import { imdsPolicy, type RetryPolicy } from "../policy/retry.ts";
 
 /** What requests to the metadata service need. */
 export interface MetadataService {
@@ -21,7 +21,7 @@ export interface MetadataService {
   /** Randomness in [0, 1). */
   readonly random: () => number;
   /** Milliseconds for one attempt. */
-  readonly timeout: number;
+  readonly metadataTimeout: number;
 }
 
 /** What all requests of one acquisition share. */
@@ -61,7 +61,7 @@ export async function askMetadataService(
         service.fetch(url, { ...init, headers, redirect: "manual", signal: attemptSignal }),
       {
         policy,
-        timeout: service.timeout,
+        timeout: service.metadataTimeout,
         clock: service.clock,
         random: service.random,
         signal,
@@ -86,9 +86,6 @@ export async function askMetadataService(
   }
 }
 
-/** Statuses after which the same request may succeed later (protocol.md section 4.6). */
-const RETRYABLE = [404, 408, 410, 429, 500, 502, 503, 504];
-
 /** The error for an answer that is refused: `managed_identity_request_failed`. */
 export function metadataServiceError(
   endpoint: EndpointName,
@@ -101,7 +98,7 @@ export function metadataServiceError(
     `[Imds] ${endpoint} (HTTP ${answer.status}): ${reason}`,
     {
       status: answer.status,
-      retryable: RETRYABLE.includes(answer.status),
+      retryable: imdsPolicy.statuses(answer.status),
       correlationId,
       source: "Imds",
       retryAfter: answer.retryAfter,

@@ -26,14 +26,14 @@ export function checkBoundToken(token: string, thumbprint: string, resource: str
   if (bound !== thumbprint) {
     throw new KeyboundError(
       "token_not_bound",
-      "The token in the response isn't bound to the certificate presented. It was thrown away.",
+      "The token received isn't bound to the certificate presented.",
     );
   }
   const audiences = [claims.aud].flat().filter((audience) => typeof audience === "string");
   if (audiences.length > 0 && !audiences.some((audience) => isMeant(audience, resource))) {
     throw new KeyboundError(
       "token_audience_mismatch",
-      `The token in the response isn't for ${resource}. It was thrown away.`,
+      `The token received isn't for ${resource}.`,
     );
   }
 }

@@ -35,7 +35,7 @@ export async function acquireToken(
   request: TokenRequest,
   context: FlightContext,
 ): Promise<TokenResult> {
-  const { throttle, service: { clock } } = dependencies;
+  const { throttle, clock } = dependencies;
   const start = clock.now();
   const throttled = throttle.get(request.cacheKey);
   if (throttled !== undefined && start < throttled.until) throw throttled.error;
@@ -60,7 +60,7 @@ async function tokenFor(
   binding: Binding,
   context: FlightContext,
 ): Promise<TokenResult> {
-  const { cache, tokens, service: { clock, random } } = dependencies;
+  const { cache, tokens, clock, random } = dependencies;
   const answer = await requestToken(dependencies, request, binding, context, () => {
     cache.proved(request.alias, binding, clock.now());
   });

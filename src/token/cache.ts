@@ -57,11 +57,6 @@ export class TokenCache {
     this.#capacity = capacity;
   }
 
-  /** How many tokens it holds. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** The token of this key, if it has life left. */
   get(key: string, now: number): Hit | undefined {
     const entry = this.#entries.get(key);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromBase64, fromBase64url, fromUtf8 } from "../encoding.ts";
+import { fromBase64url, fromUtf8 } from "../encoding.ts";
 
 /** Longest header that is looked at, in characters. */
 const MAX_HEADER = 16_384;
@@ -19,10 +19,8 @@ export function claimsChallenge(header: string | null): string | undefined {
   const encoded = /\bclaims="([A-Za-z0-9+/_=-]+)"/i.exec(header)?.[1];
   if (encoded === undefined) return undefined;
   try {
-    const bytes = /[-_]/.test(encoded) || encoded.length % 4 !== 0
-      ? fromBase64url(encoded.replace(/=+$/, ""))
-      : fromBase64(encoded);
-    const text = fromUtf8(bytes);
+    const unpadded = encoded.replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+    const text = fromUtf8(fromBase64url(unpadded));
     const json: unknown = JSON.parse(text);
     return typeof json === "object" && json !== null && !Array.isArray(json) ? text : undefined;
   } catch {

@@ -16,7 +16,8 @@ import { boundTokenRequest } from "./request.ts";
 import { readTokenAnswer, type TokenAnswer } from "./response.ts";
 
 /** What requests to the token endpoint need. */
-export interface TokenEndpoint extends Pick<BindingDependencies, "service" | "transports"> {
+export interface TokenEndpoint
+  extends Pick<BindingDependencies, "clock" | "random" | "transports"> {
   /** Requests that the server wants held back, by cache key. */
   readonly throttle: Map<string, Throttled>;
   /** Milliseconds for one attempt. */
@@ -61,7 +62,7 @@ export async function requestToken(
   context: FlightContext,
   onAnswer: () => void,
 ): Promise<TokenAnswer> {
-  const { throttle, service: { clock } } = endpoint;
+  const { throttle, clock } = endpoint;
   const answer = await post(endpoint, query, binding, context);
   onAnswer();
   try {
@@ -80,7 +81,7 @@ export async function requestToken(
 
 /** The answer, whatever its status. The connection is the request's own, so nothing re-sends it. */
 async function post(
-  { transports, tokenTimeout, tokenTlsVersion, service: { clock, random } }: TokenEndpoint,
+  { transports, tokenTimeout, tokenTlsVersion, clock, random }: TokenEndpoint,
   query: TokenQuery,
   { credential, endpoint, clientId }: Binding,
   context: FlightContext,

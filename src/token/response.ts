@@ -50,23 +50,17 @@ export function readTokenAnswer(
 ): TokenAnswer {
   if (answer.status !== 200) throw refusal(answer, correlationId);
   const message = parseJson(Success, answer.text);
-  const refuse = (code: ErrorCode, text: string) =>
-    new KeyboundError(code, text, { status: 200, correlationId, source: SOURCE });
+  const refuse = (code: ErrorCode, what: string) => {
+    const details = { status: 200, correlationId, source: SOURCE };
+    return new KeyboundError(code, `The token response ${what}. It was thrown away.`, details);
+  };
   const expiresIn = Number(message?.expires_in);
   if (message === undefined || expiresIn === 0) {
-    throw refuse(
-      "invalid_token_response",
-      "The token endpoint's answer isn't a token response (RFC 6749 section 5.1).",
-    );
+    throw refuse("invalid_token_response", "isn't one of RFC 6749 section 5.1");
   }
-  if (message.token_type === undefined) {
-    throw refuse("token_type_missing", "The token response has no token_type.");
-  }
+  if (message.token_type === undefined) throw refuse("token_type_missing", "has no token_type");
   if (String(message.token_type).toLowerCase() !== tokenType) {
-    throw refuse(
-      "token_type_mismatch",
-      `The token response's token_type is not '${tokenType}'. The token was thrown away.`,
-    );
+    throw refuse("token_type_mismatch", `has another token_type than '${tokenType}'`);
   }
   const refreshIn = parse(Seconds, message.refresh_in);
   return {

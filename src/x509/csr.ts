@@ -28,11 +28,6 @@ export interface CertificateRequestOptions {
   cuId: ComputeUnitId;
   /** The key to certify; it signs the request. */
   key: SigningKey;
-  /**
-   * How it signs: `rsa_pss_rsae_sha256` or `ecdsa_secp256r1_sha256`.
-   * @default the one of the two that fits the key
-   */
-  scheme?: SignatureScheme;
   /** Ends the wait for the signature; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -42,8 +37,8 @@ export interface CertificateRequestOptions {
  * half, the compute unit id.
  *
  * Rejects with `invalid_argument` for ids that are blank, of 256 characters or more, or not plain
- * text, `unsupported_scheme` for a key that offers neither of the two schemes or not the one asked
- * for, and as {@linkcode SigningKey.sign}.
+ * text, `unsupported_scheme` for a key that signs neither `rsa_pss_rsae_sha256` nor
+ * `ecdsa_secp256r1_sha256`, and as {@linkcode SigningKey.sign}.
  *
  * @example
  * ```ts
@@ -52,19 +47,19 @@ export interface CertificateRequestOptions {
  * ```
  */
 export async function createCertificateRequest(
-  { clientId, tenantId, cuId, key, scheme, signal }: CertificateRequestOptions,
+  { clientId, tenantId, cuId, key, signal }: CertificateRequestOptions,
 ): Promise<Bytes> {
   const { vmId, vmssId } = cuId;
   for (const id of [clientId, tenantId, vmId || vmssId || "", vmssId || vmId || ""]) assertId(id);
-  const chosen = signatureScheme(key, scheme);
+  const scheme = signatureScheme(key);
   const info = sequence(
     VERSION_0,
     sequence(rdn(DOMAIN_COMPONENT, tenantId), rdn(COMMON_NAME, clientId)),
     key.spki,
     context(0, sequence(CU_ID, setOf(utf8String(JSON.stringify({ vmId, vmssId }))))),
   );
-  const signature = await key.sign(chosen, info, { signal });
-  return sequence(info, ALGORITHMS[chosen], bitString(signature));
+  const signature = await key.sign(scheme, info, { signal });
+  return sequence(info, ALGORITHMS[scheme], bitString(signature));
 }
 
 // What never changes, in DER; the tests take each apart.
@@ -91,12 +86,12 @@ const ALGORITHMS = {
 
 const SCHEMES = Object.keys(ALGORITHMS) as (keyof typeof ALGORITHMS)[];
 
-function signatureScheme(key: SigningKey, asked?: SignatureScheme): keyof typeof ALGORITHMS {
-  const scheme = SCHEMES.find((name) => name === (asked ?? name) && key.schemes.includes(name));
+function signatureScheme(key: SigningKey): keyof typeof ALGORITHMS {
+  const scheme = SCHEMES.find((name) => key.schemes.includes(name));
   if (scheme !== undefined) return scheme;
   throw new KeyboundError(
     "unsupported_scheme",
-    `Key '${key.id}' can't sign a certification request: that takes ${SCHEMES.join(" or ")}.`,
+    `Key '${key.id}' signs neither ${SCHEMES.join(" nor ")}.`,
   );
 }
 

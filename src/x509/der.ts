@@ -30,7 +30,7 @@ export interface DerElement {
 
 /** The error for an encoding that isn't DER, or isn't what it should be. */
 export function invalidDer(reason: string): KeyboundError {
-  return new KeyboundError("invalid_der", `The bytes are not the DER expected: ${reason}.`);
+  return new KeyboundError("invalid_der", `Not the DER expected: ${reason}.`);
 }
 
 /**
@@ -61,7 +61,7 @@ export function match<const Tags extends readonly (number | undefined)[]>(
     elements.length !== tags.length ||
     !elements.every(({ tag }, index) => tag === (tags[index] ?? tag))
   ) {
-    throw invalidDer("a field is missing, superfluous or of another type");
+    throw invalidDer("other fields than expected");
   }
   return elements as { readonly [Index in keyof Tags]: DerElement };
 }
@@ -86,12 +86,12 @@ function readElement(bytes: Bytes, depth: number): DerElement {
     start += first & 0x7f;
     length = bytes.subarray(2, start).reduce((value, octet) => value * 256 + octet, 0);
     // 0x80, BER's indefinite form, counts as 0 here and so as too short for the long form.
-    if (length < 0x80 || bytes[2] === 0) throw invalidDer("a length of bad form");
+    if (length < 0x80 || bytes[2] === 0) throw invalidDer("a bad length");
   }
   const end = start + length;
   if (end > bytes.length) throw invalidDer("cut short");
   const content = bytes.subarray(start, end);
-  if (!isTag(tag) || !isMinimal(tag, content)) throw invalidDer("a type or value of bad form");
+  if (!isTag(tag) || !isMinimal(tag, content)) throw invalidDer("a bad type or value");
   return {
     tag,
     content,

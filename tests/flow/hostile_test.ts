@@ -268,7 +268,6 @@ describe("what the caller gets wrong", () => {
       [{ clientId: " " }, "invalid_argument"],
       [{ resourceId: "a|b" }, "invalid_argument"],
       [{ objectId: "a\n" }, "invalid_argument"],
-      [{ clientCapabilities: ["cp 1"] }, "invalid_argument"],
       [{ metadataTimeout: 0 }, "invalid_argument"],
       [{ remintCooldown: Number.NaN }, "invalid_argument"],
       ...["localhost:80", "ftp://h", "http://u:p@h", "http://h\0"].map((host) =>

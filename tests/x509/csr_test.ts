@@ -100,12 +100,8 @@ describe("createCertificateRequest rejects", () => {
     }
   });
 
-  it("a scheme of another kind of key, another digest, or one the key doesn't offer", async () => {
+  it("keys that offer other schemes or none", async () => {
     const cases: readonly Partial<CertificateRequestOptions>[] = [
-      { key: EC_KEY, scheme: "rsa_pss_rsae_sha256" },
-      { key: RSA_KEY, scheme: "ecdsa_secp256r1_sha256" },
-      { key: RSA_KEY, scheme: "rsa_pkcs1_sha256" },
-      { key: RSA_KEY, scheme: "rsa_pss_rsae_sha384" },
       { key: { ...RSA_KEY, schemes: ["rsa_pkcs1_sha256"] } },
       { key: { ...EC_KEY, schemes: [] } },
     ];
@@ -138,7 +134,7 @@ describe("createCertificateRequest hands the key", () => {
         return Promise.resolve(bytes("a5"));
       },
     };
-    const der = await request({ key, scheme: "rsa_pss_rsae_sha256", signal });
+    const der = await request({ key, signal });
     assert.equal(calls.length, 1);
     const [scheme, info, options] = calls[0]!;
     assert.equal(scheme, "rsa_pss_rsae_sha256");
