@@ -18,7 +18,6 @@
 
 import type { Socket } from "node:net";
 import type { Bytes } from "../../src/encoding.ts";
-import type { TlsVersion } from "../../src/transports.ts";
 import type { Closing, HandshakePoint } from "../steps.ts";
 import {
   handshake12,
@@ -43,7 +42,7 @@ export interface HandshakeOptions extends ServerIdentity {
    * Version to speak. A client that doesn't offer it gets the alert `protocol_version` (70).
    * @default "TLSv1.3" where the client offers it, else "TLSv1.2"
    */
-  readonly version?: TlsVersion;
+  readonly version?: "TLSv1.2" | "TLSv1.3";
 }
 
 /** Options of {@linkcode rejectHandshake}. */
@@ -59,7 +58,7 @@ export interface FaultReport {
   /** The furthest point reached: short of `second_flight` where the client gave up before. */
   readonly reached: HandshakePoint;
   /** Version spoken, once it was chosen. */
-  readonly version?: TlsVersion;
+  readonly version?: "TLSv1.2" | "TLSv1.3";
   /** Server name the client asked for, where it did. */
   readonly serverName?: string;
   /** DER certificates the client presented, leaf first; empty where it had none. */

@@ -376,20 +376,23 @@ export function describeMtlsTransport(
         assert.equal((await response.arrayBuffer()).byteLength, length);
       });
 
-      it("comes only as fast as it is read", { skip: !backPressure }, async () => {
-        const length = 64 * 1024 * 1024;
-        const response = await send("https", `/stream/${length}`);
-        let written = -1;
-        for (let same = 0; same < 5;) {
-          const now = Number(await (await send("https", "/streamed")).text());
-          same = now === written ? same + 1 : 0;
-          written = now;
-        }
-        assert.ok(written < length, "the whole body was sent while nobody read");
-        let received = 0;
-        for await (const chunk of response.body!) received += chunk.length;
-        assert.equal(received, length);
-      });
+      const paced = "comes only as fast as it is read";
+      if (backPressure) {
+        it(paced, async () => {
+          const length = 64 * 1024 * 1024;
+          const response = await send("https", `/stream/${length}`);
+          let written = -1;
+          for (let same = 0; same < 5;) {
+            const now = Number(await (await send("https", "/streamed")).text());
+            same = now === written ? same + 1 : 0;
+            written = now;
+          }
+          assert.ok(written < length, "the whole body was sent while nobody read");
+          let received = 0;
+          for await (const chunk of response.body!) received += chunk.length;
+          assert.equal(received, length);
+        });
+      }
 
       it("ends its connection when it is cancelled", async () => {
         const closed = servers.next("RSA", "closed");
