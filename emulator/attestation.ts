@@ -1,0 +1,108 @@
+/**
+ * The attestation service: says, in a signed token, that a key is where it claims to be.
+ *
+ * Unlike the real one it asks for no evidence: whoever holds a public key gets a token for it. What
+ * it is good for is the rest of the protocol, which is real: the token expires, names its client
+ * and is bound to one key (`cnf.jkt`, RFC 7638 thumbprint), and `issuecredential` checks all that.
+ *
+ * Request: `POST /attest/keyguard`, JSON `{"spki": "<base64 DER SubjectPublicKeyInfo>",
+ * "client_id": "<UUID>"}`; `"jwk": {...}` (public members) in place of `spki` is taken as well.
+ * Answer: `{"token": "<JWT>"}`, good for 8 hours.
+ *
+ * @module
+ */
+
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { Core } from "./core.ts";
+import { type Handler, jsonObject, mediaType, methodNotAllowed, oauthError } from "./exchange.ts";
+import type { Peers } from "./peers.ts";
+
+/** Life of an attestation token in seconds. */
+const LIFETIME = 8 * 3600;
+
+/** Signs attestation tokens and checks them again. */
+export class Attestor {
+  readonly #jose: Peers["jose"];
+  readonly #keys: CryptoKeyPair;
+
+  private constructor(jose: Peers["jose"], keys: CryptoKeyPair) {
+    this.#jose = jose;
+    this.#keys = keys;
+  }
+
+  /** An attestor with a new key. */
+  static async create(jose: Peers["jose"]): Promise<Attestor> {
+    return new Attestor(jose, await jose.generateKeyPair("ES256") as CryptoKeyPair);
+  }
+
+  /** A token that vouches for `key`. `now` in ms. */
+  async attest(issuer: string, key: KeyObject, clientId: string, now: number): Promise<string> {
+    const iat = Math.floor(now / 1000);
+    return await new this.#jose.SignJWT({
+      iss: issuer,
+      iat,
+      nbf: iat,
+      exp: iat + LIFETIME,
+      client_id: clientId,
+      cnf: { jkt: await this.#thumbprint(key) },
+    }).setProtectedHeader({ alg: "ES256", typ: "JWT" }).sign(this.#keys.privateKey);
+  }
+
+  /** Whether `token` vouches for this key and client at `now` (ms). */
+  async accepts(token: string, key: KeyObject, clientId: string, now: number): Promise<boolean> {
+    try {
+      const { payload } = await this.#jose.jwtVerify(token, this.#keys.publicKey, {
+        algorithms: ["ES256"],
+        currentDate: new Date(now),
+        requiredClaims: ["exp", "nbf", "cnf"],
+      });
+      const { jkt } = payload["cnf"] as { jkt?: unknown };
+      return jkt === await this.#thumbprint(key) &&
+        payload["client_id"] === clientId;
+    } catch {
+      return false;
+    }
+  }
+
+  async #thumbprint(key: KeyObject): Promise<string> {
+    return await this.#jose.calculateJwkThumbprint(await this.#jose.exportJWK(key));
+  }
+}
+
+/** Handler of `POST /attest/keyguard`. */
+export function attest(core: Core): Handler {
+  return async ({ method, headers, body }) => {
+    if (method !== "POST") return methodNotAllowed("POST");
+    if (mediaType(headers) !== "application/json") {
+      return oauthError(400, "invalid_request", "The content type is not application/json.");
+    }
+    const request = jsonObject(body);
+    const key = request === undefined ? undefined : readPublicKey(request);
+    if (key === undefined) {
+      return oauthError(400, "invalid_request", "Send 'spki' (base64 DER) or 'jwk', a public key.");
+    }
+    const clientId = request!["client_id"];
+    const known = core.surroundings.identities.some((identity) => identity.clientId === clientId);
+    if (typeof clientId !== "string" || !known) {
+      return oauthError(400, "invalid_request", "'client_id' is no identity of this host.");
+    }
+    const issuer = core.addresses.attestation;
+    return {
+      status: 200,
+      json: { token: await core.attestor.attest(issuer, key, clientId, core.now()) },
+    };
+  };
+}
+
+function readPublicKey(request: Record<string, unknown>): KeyObject | undefined {
+  const { spki, jwk } = request;
+  try {
+    if (typeof spki === "string") {
+      return createPublicKey({ key: Buffer.from(spki, "base64"), format: "der", type: "spki" });
+    }
+    if (typeof jwk !== "object" || jwk === null || "d" in jwk) return undefined;
+    return createPublicKey({ key: { ...jwk }, format: "jwk" });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Which endpoint a request is for, listener by listener.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { attest } from "./attestation.ts";
+import type { Core } from "./core.ts";
+import type { ListenerService, Route } from "./endpoint_server.ts";
+import type { Handler } from "./exchange.ts";
+import {
+  computeMetadata,
+  IMDS_SERVER,
+  imdsV1Token,
+  issueCredential,
+  platformMetadata,
+} from "./metadata.ts";
+import { resourceServer } from "./resource_server.ts";
+import { jwks, openidConfiguration, tokenEndpoint } from "./token_endpoint.ts";
+import type { EndpointName } from "./traffic.ts";
+
+const UNKNOWN: Route = { endpoint: "unknown", handler: () => ({ status: 404 }) };
+
+/** Routes of the metadata service. */
+export function metadataService(core: Core): ListenerService {
+  const probed = (
+    endpoint: EndpointName,
+    probe: EndpointName,
+    handler: Handler,
+  ) =>
+  (request: IncomingMessage): Route => ({
+    endpoint: request.headers["metadata"] === undefined ? probe : endpoint,
+    handler,
+  });
+  const platform = probed("getplatformmetadata", "imdsv2_probe", platformMetadata(core));
+  const v1 = probed("imdsv1", "imdsv1_probe", imdsV1Token(core));
+  const issue: Route = { endpoint: "issuecredential", handler: issueCredential(core) };
+  const compute: Route = { endpoint: "compute", handler: computeMetadata(core) };
+  return {
+    headers: { server: IMDS_SERVER },
+    route(path, request) {
+      switch (path) {
+        case "/metadata/identity/getplatformmetadata":
+          return platform(request);
+        case "/metadata/identity/issuecredential":
+          return issue;
+        case "/metadata/identity/oauth2/token":
+          return v1(request);
+        case "/metadata/instance/compute":
+          return compute;
+        default:
+          return UNKNOWN;
+      }
+    },
+  };
+}
+
+/** Routes of the attestation service. */
+export function attestationService(core: Core): ListenerService {
+  const route: Route = { endpoint: "attest", handler: attest(core) };
+  return { route: (path) => path === "/attest/keyguard" ? route : UNKNOWN };
+}
+
+/** Routes of the token endpoint and its discovery documents. */
+export function tokenService(core: Core): ListenerService {
+  const routes: readonly (readonly [RegExp, Route])[] = [
+    [/^\/[^/]+\/oauth2\/v2\.0\/token$/, { endpoint: "token", handler: tokenEndpoint(core) }],
+    [/^\/[^/]+\/discovery\/v2\.0\/keys$/, { endpoint: "jwks", handler: jwks(core) }],
+    [/^\/[^/]+\/v2\.0\/\.well-known\/openid-configuration$/, {
+      endpoint: "openid_configuration",
+      handler: openidConfiguration(core),
+    }],
+  ];
+  return {
+    route: (path) => routes.find(([pattern]) => pattern.test(path))?.[1] ?? UNKNOWN,
+    seesCertificate: (connection) =>
+      core.state.certificateOverTls13 || connection.tlsVersion !== "TLSv1.3",
+    welcomes: ({ peer }) =>
+      core.state.revocation !== "reset" || peer === undefined || !core.isRevoked(peer),
+  };
+}
+
+/** Routes of the resource server: one for everything. */
+export function resourceService(core: Core): ListenerService {
+  const route: Route = { endpoint: "resource", handler: resourceServer(core), streams: true };
+  return { route: () => route };
+}

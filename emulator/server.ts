@@ -1,0 +1,100 @@
+/**
+ * Puts an emulator together in this process.
+ *
+ * @module
+ */
+
+import { randomBytes } from "node:crypto";
+import { KeyboundError } from "../src/errors.ts";
+import { serveAdmin } from "./admin.ts";
+import { type Connections, numbering } from "./connections.ts";
+import { Control } from "./control.ts";
+import { Core } from "./core.ts";
+import { type ListenerService, serveEndpoints, type Service } from "./endpoint_server.ts";
+import { type Call, emulatorOf } from "./facade.ts";
+import { type Listener, listenHttp, listenMtls, type MtlsBehaviour } from "./listeners.ts";
+import { Queue } from "./queue.ts";
+import { Recorder } from "./recorder.ts";
+import { attestationService, metadataService, resourceService, tokenService } from "./routes.ts";
+import { check, ENDPOINTS, optionsSchema } from "./schemas.ts";
+import type { Step } from "./steps.ts";
+import type { EndpointName, MtlsListener } from "./traffic.ts";
+import type { Emulator, EmulatorOptions } from "./types.ts";
+
+/** Starts an emulator in this process. */
+export async function serveEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const checked = check(optionsSchema, options, "options");
+  const core = await Core.create(checked, Date.now);
+  const opened: Listener[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((listener) => listener.close()));
+  };
+  try {
+    return await open(core, checked.history ?? 1000, opened, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Opens the listeners, each noted in `opened` as soon as it is there. */
+async function open(
+  core: Core,
+  history: number,
+  opened: Listener[],
+  closeAll: () => Promise<void>,
+): Promise<Emulator> {
+  const recorder = new Recorder(history);
+  const scripts = Object.fromEntries(
+    ENDPOINTS.map((endpoint) => [endpoint, new Queue<Step>()]),
+  ) as Record<EndpointName, Queue<Step>>;
+  const service: Service = { recorder, scripts, now: () => core.now() };
+  const next = numbering();
+  const noted = async <Kind extends Listener>(opening: Promise<Kind>): Promise<Kind> => {
+    const listener = await opening;
+    opened.push(listener);
+    return listener;
+  };
+  const serve = (listener: ListenerService) => (connections: Connections) =>
+    serveEndpoints(service, listener, connections);
+  const identity = await core.serverIdentity(core.state.serverCertificate);
+  const mtls = async (name: MtlsListener, listener: ListenerService) => {
+    const behaviour: MtlsBehaviour = {
+      identity,
+      maxVersion: core.state.maxTlsVersion,
+      ca: core.authority.ca,
+      onConnection: () => recorder.count(`${name}_connections`),
+      welcomes: listener.welcomes,
+    };
+    return await noted(listenMtls(serve(listener), next, behaviour));
+  };
+  const metadata = await noted(listenHttp(serve(metadataService(core)), next));
+  const attestation = await noted(listenHttp(serve(attestationService(core)), next));
+  const token = await mtls("token", tokenService(core));
+  const resource = await mtls("resource", resourceService(core));
+  core.addresses = {
+    metadata: `http://127.0.0.1:${metadata.port}`,
+    mtls: `https://127.0.0.1:${token.port}`,
+    resource: `https://127.0.0.1:${resource.port}`,
+    attestation: `http://127.0.0.1:${attestation.port}`,
+    ca: core.authority.ca,
+  };
+
+  const control = new Control({ core, recorder, scripts, listeners: { token, resource } });
+  let closed = false;
+  const call: Call = async (method, args) => {
+    if (closed) throw new KeyboundError("closed", "The emulator has been closed.");
+    return await control.call(method, args);
+  };
+  const secret = randomBytes(32).toString("base64url");
+  const admin = await noted(listenHttp(() => serveAdmin(secret, core.addresses, call), next));
+  return emulatorOf({
+    addresses: core.addresses,
+    admin: { url: `http://127.0.0.1:${admin.port}`, secret },
+    call,
+    close: async () => {
+      closed = true;
+      await closeAll();
+    },
+  });
+}
