@@ -64,11 +64,12 @@ export type {
   ManagedIdentityOptions,
   TokenOptions,
 } from "./src/managed_identity_options.ts";
-export type { FailureClass, FailureVerdict } from "./src/policy/failure.ts";
 export type { CertStore, LockOptions, StoredBinding } from "./src/stores.ts";
 export type { TokenResult } from "./src/token/cache.ts";
 export {
+  type FailureClass,
   type FailureSignal,
+  type FailureVerdict,
   type MtlsFetchOptions,
   type MtlsTransport,
   type TlsVersion,

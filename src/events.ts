@@ -6,7 +6,7 @@
 
 import { type ErrorCode, KeyboundError } from "./errors.ts";
 import type { KeyStrength } from "./keys.ts";
-import type { FailureClass } from "./policy/failure.ts";
+import type { FailureClass } from "./transports.ts";
 
 /** Why a certificate was thrown away. */
 export type EvictReason =

@@ -7,7 +7,6 @@
 import type { ClientCredential } from "./credential.ts";
 import { type ErrorCode, KeyboundError } from "./errors.ts";
 import type { SigningKey } from "./keys.ts";
-import type { FailureVerdict } from "./policy/failure.ts";
 
 /** TLS protocol versions that can be asked for. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
@@ -82,6 +81,37 @@ export interface TransportFailure {
   readonly responseStarted: boolean;
   /** TLS alert received from the peer, by number (RFC 8446 section 6), where the stack tells. */
   readonly alert?: number;
+}
+
+/**
+ * What a failure is about.
+ *
+ * - `credential_rejected`: the peer said in a TLS alert that it doesn't take the certificate. Under
+ *   TLS 1.2 that can be said by whoever answers, verified or not.
+ * - `suspect`: a fresh connection ended before any byte of a response, or with the alert
+ *   `handshake_failure`. Many servers reject a client certificate that way; so does bad luck.
+ * - `peer_reset`: a connection ended that had carried a request or a part of the response.
+ * - `unreachable`: no name, no route, nobody listening.
+ * - `timeout`, `aborted`: time ran out, or the caller called it off.
+ * - `server_untrusted`: the server's certificate wasn't accepted here.
+ * - `protocol`: what was spoken isn't TLS or HTTP as it should be, or an alert about anything else.
+ */
+export type FailureClass =
+  | "credential_rejected"
+  | "suspect"
+  | "peer_reset"
+  | "unreachable"
+  | "timeout"
+  | "server_untrusted"
+  | "protocol"
+  | "aborted";
+
+/** A class and, where the peer sent one, the TLS alert. */
+export interface FailureVerdict {
+  /** What the failure is about. */
+  readonly class: FailureClass;
+  /** Name of the alert (RFC 8446 section 6, in snake case), or its bare number. */
+  readonly alert?: string;
 }
 
 /** What a failure means, in the words of {@linkcode KeyboundError}. */

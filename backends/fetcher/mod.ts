@@ -17,6 +17,7 @@ import type {
   TlsVersion,
   TransportError,
 } from "../../src/transports.ts";
+import { assertHttps, transportClosed } from "../../src/transport_rules.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 
 export { platformKey, type PlatformKeyOptions } from "./platform_key.ts";
@@ -96,7 +97,7 @@ class FetcherTransport implements MtlsTransport {
     credential: ClientCredential,
     options: MtlsFetchOptions = {},
   ): Promise<Response> {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw transportClosed();
     assertHttps(request);
     this.#assertAvailable(credential, options);
     request.signal.throwIfAborted();
@@ -129,7 +130,7 @@ class FetcherTransport implements MtlsTransport {
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     this.#closed = true;
-    for (const controller of this.#underWay) controller.abort(closed());
+    for (const controller of this.#underWay) controller.abort(transportClosed());
   }
 
   async #send(request: Request): Promise<Response> {
@@ -198,19 +199,6 @@ function failure(cause: unknown, responseStarted: boolean): TransportError {
     reusedConnection: true,
     responseStarted,
   }, cause);
-}
-
-function assertHttps({ url }: Request): void {
-  const { protocol } = new URL(url);
-  if (protocol === "https:") return;
-  throw new KeyboundError(
-    "invalid_argument",
-    `A client certificate is presented over https only, not '${protocol}'.`,
-  );
-}
-
-function closed(): KeyboundError {
-  return new KeyboundError("closed", "The transport was closed. Make a new one.");
 }
 
 function unavailable(message: string): KeyboundError {

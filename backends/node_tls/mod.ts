@@ -9,6 +9,7 @@ import type { ClientCredential } from "../../src/credential.ts";
 import { KeyboundError } from "../../src/errors.ts";
 import { isPemExportable, type SigningKey } from "../../src/keys.ts";
 import { raceSignal } from "../../src/single_flight.ts";
+import { assertHttps, transportClosed } from "../../src/transport_rules.ts";
 import type { MtlsFetchOptions, MtlsTransport } from "../../src/transports.ts";
 import { decodePem, encodePem } from "../../src/x509/pem.ts";
 import { Connections, type VersionRange } from "./connections.ts";
@@ -104,7 +105,7 @@ class NodeTlsTransport implements MtlsTransport {
     credential: ClientCredential,
     options: MtlsFetchOptions = {},
   ): Promise<Response> {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw transportClosed();
     assertHttps(request);
     const versions = versionRange(options);
     request.signal.throwIfAborted();
@@ -147,7 +148,7 @@ class NodeTlsTransport implements MtlsTransport {
   async close(): Promise<void> {
     this.#closed = true;
     this.#connections.retireAll();
-    for (const controller of this.#underWay) controller.abort(closed());
+    for (const controller of this.#underWay) controller.abort(transportClosed());
   }
 }
 
@@ -155,15 +156,6 @@ class NodeTlsTransport implements MtlsTransport {
 function trustAnchors(ca: string | readonly string[]): string[] {
   return [ca].flat().flatMap((pem) =>
     decodePem(pem, "CERTIFICATE").map((der) => encodePem("CERTIFICATE", der))
-  );
-}
-
-function assertHttps({ url }: Request): void {
-  const { protocol } = new URL(url);
-  if (protocol === "https:") return;
-  throw new KeyboundError(
-    "invalid_argument",
-    `A client certificate is presented over https only, not '${protocol}'.`,
   );
 }
 
@@ -181,8 +173,4 @@ function assertPositive(values: Readonly<Record<string, number>>): void {
     if (Number.isInteger(value) && value > 0 && value <= MAX_INTEGER) continue;
     throw new KeyboundError("invalid_argument", `'${name}' must be an integer from 1 to 2^31-1.`);
   }
-}
-
-function closed(): KeyboundError {
-  return new KeyboundError("closed", "The transport was closed. Make a new one.");
 }

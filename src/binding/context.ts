@@ -5,14 +5,31 @@
  */
 
 import type { AcquisitionContext } from "../imds/request.ts";
-import type { SigningKey } from "../keys.ts";
+import type { KeyAlgorithm, KeyProvider, KeyStrength, SigningKey } from "../keys.ts";
 import type { SingleFlight } from "../single_flight.ts";
 import type { CertStore } from "../stores.ts";
 import type { MtlsTransport } from "../transports.ts";
 import type { Binding } from "./binding.ts";
 import type { BindingCache } from "./cache.ts";
-import type { KeyChoice, KeyDemands } from "./key.ts";
 import type { MintDependencies } from "./mint.ts";
+
+/** Which key is wanted. */
+export interface KeyChoice {
+  /** Where keys come from. */
+  readonly keys: KeyProvider;
+  /** The key's name; all identities of a process share it. */
+  readonly keyId: string;
+  /** What to make where there is none. */
+  readonly algorithm: KeyAlgorithm;
+}
+
+/** What a request demands of the key. */
+export interface KeyDemands {
+  /** Weakest key that will do. */
+  readonly minStrength?: KeyStrength | undefined;
+  /** Whether the key is to be attested, which only KeyGuard keys can be. */
+  readonly attest: boolean;
+}
 
 /** What the process holds: backends, caches, flights, settings. */
 export interface BindingDependencies extends Omit<MintDependencies, "attestor"> {

@@ -5,35 +5,11 @@
  */
 
 import { isKeyboundError, KeyboundError } from "../errors.ts";
-import {
-  type KeyAlgorithm,
-  type KeyProvider,
-  type KeyStrength,
-  meetsStrength,
-  type SigningKey,
-} from "../keys.ts";
+import { meetsStrength, type SigningKey } from "../keys.ts";
 import type { MtlsTransport } from "../transports.ts";
-import type { BindingDependencies, FlightContext } from "./context.ts";
+import type { BindingDependencies, FlightContext, KeyChoice, KeyDemands } from "./context.ts";
 import { isAlive } from "./probe.ts";
 import { BestEffortStore } from "./store.ts";
-
-/** Which key is wanted. */
-export interface KeyChoice {
-  /** Where keys come from. */
-  readonly keys: KeyProvider;
-  /** The key's name; all identities of a process share it. */
-  readonly keyId: string;
-  /** What to make where there is none. */
-  readonly algorithm: KeyAlgorithm;
-}
-
-/** What a request demands of the key. */
-export interface KeyDemands {
-  /** Weakest key that will do. */
-  readonly minStrength?: KeyStrength | undefined;
-  /** Whether the key is to be attested, which only KeyGuard keys can be. */
-  readonly attest: boolean;
-}
 
 /**
  * The key of this name. `undefined` where there is none, where it is gone for good

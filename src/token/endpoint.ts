@@ -5,8 +5,8 @@
  */
 
 import type { Binding } from "../binding/binding.ts";
-import type { BindingDependencies, FlightContext } from "../binding/context.ts";
-import { checkKey, type KeyDemands } from "../binding/key.ts";
+import type { BindingDependencies, FlightContext, KeyDemands } from "../binding/context.ts";
+import { checkKey } from "../binding/key.ts";
 import { type Answer, exchange } from "../http.ts";
 import { throttledUntil, tokenEndpointPolicy } from "../policy/retry.ts";
 import type { TlsVersion } from "../transports.ts";

@@ -12,7 +12,8 @@ import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { nodeTlsTransport } from "../../backends/node_tls/mod.ts";
 import type { ClientCredential } from "../../src/credential.ts";
-import { classifyFailure, type FailureClass, failureSignals } from "../../src/policy/failure.ts";
+import { classifyFailure, failureSignals } from "../../src/policy/failure.ts";
+import type { FailureClass } from "../../src/transports.ts";
 import {
   type MtlsTransport,
   type TlsVersion,

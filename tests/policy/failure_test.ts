@@ -10,13 +10,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import {
-  alertNumber,
-  classifyFailure,
-  type FailureClass,
-  failureSignals,
-} from "../../src/policy/failure.ts";
-import type { FailureSignal, TransportFailure, TransportStage } from "../../src/transports.ts";
+import { alertNumber, classifyFailure, failureSignals } from "../../src/policy/failure.ts";
+import type {
+  FailureClass,
+  FailureSignal,
+  TransportFailure,
+  TransportStage,
+} from "../../src/transports.ts";
 
 interface Case {
   readonly heading: string;
