@@ -93,6 +93,7 @@ async function main() {
 function coreSize(runtimes) {
   return {
     name: "core under 15 kB gzip",
+    measures: true,
     run: async () => {
       const node = runtimes.find(({ kind }) => kind === "node");
       if (node === undefined) throw new Error("No Node to run it on.");

@@ -11,6 +11,7 @@ import { say } from "./terminal.mjs";
  * @typedef {object} Step
  * @property {string} name
  * @property {() => Promise<{ ok: boolean, output: string }>} run
+ * @property {boolean} [measures] whether the last line of its output is a figure worth showing
  */
 
 /**
@@ -29,11 +30,12 @@ import { say } from "./terminal.mjs";
 export async function runSteps(steps, concurrency = 1) {
   /** @type {string[]} */
   const failed = [];
-  await pool(steps, concurrency, async ({ name, run }) => {
+  await pool(steps, concurrency, async ({ name, run, measures = false }) => {
     const start = performance.now();
     const { ok, output } = await outcome(run);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     say(`${name.padEnd(52)}${ok ? "ok" : "failed"}  (${seconds} s)`);
+    if (ok && measures) say(`  ${output.trim().split("\n").at(-1)}`);
     if (ok) return;
     failed.push(name);
     say(`\n----- ${name}\n${output.trim()}\n-----\n`);
