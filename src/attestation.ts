@@ -7,6 +7,7 @@
 import { KeyboundError } from "./errors.ts";
 import type { SigningKey } from "./keys.ts";
 import { parseUrl } from "./parse.ts";
+import { raceSignal } from "./single_flight.ts";
 
 /** What an attestor is asked. */
 export interface AttestationRequest {
@@ -51,7 +52,7 @@ export async function attestationToken(
   }
   let cause: unknown;
   try {
-    const token = await attestor.attest({ ...request, endpoint });
+    const token = await raceSignal(attestor.attest({ ...request, endpoint }), request.signal);
     if (token?.trim()) return token;
   } catch (error) {
     request.signal?.throwIfAborted();

@@ -21,6 +21,8 @@ export interface BoundFetchOptions {
   readonly dependencies: BindingDependencies;
   /** Which binding the tokens are bound to. */
   readonly request: BindingRequest;
+  /** UUID of everything this fetch sets off. */
+  readonly correlationId: string;
   /** A token; a new one where claims are given. */
   readonly getToken: (claims?: string) => Promise<TokenResult>;
 }
@@ -51,7 +53,8 @@ export class BoundFetch {
       response = await this.#attempt(request, token);
     } catch (error) {
       request.signal.throwIfAborted();
-      if (again === undefined || !await this.#healed(token, error, request.signal)) throw error;
+      const healed = await this.#healed(token, error, request.signal);
+      if (again === undefined || !healed) throw error;
       return await this.#attempt(again(), await this.#provenToken(request.signal));
     }
     const claims = response.status === 401
@@ -70,10 +73,14 @@ export class BoundFetch {
     return proven.reminted ? await getToken() : token;
   }
 
-  async #attempt(bare: Request, token: TokenResult): Promise<Response> {
+  /**
+   * Sends the very request that was made: on Node, a copy of it would stop following the caller's
+   * signal as soon as the original is garbage.
+   */
+  async #attempt(request: Request, token: TokenResult): Promise<Response> {
     const { dependencies: { transports }, request: demands } = this.#options;
     const { credential } = token.binding;
-    const request = authorized(bare, token);
+    authorize(request, token);
     try {
       return await checkKey(credential.key, demands, transports).fetch(request, credential);
     } catch (error) {
@@ -93,19 +100,17 @@ export class BoundFetch {
   }
 
   #context(signal: AbortSignal): FlightContext {
-    const { dependencies, request } = this.#options;
-    return { ...dependencies.begin(request.alias), signal };
+    const { dependencies, request, correlationId } = this.#options;
+    return { ...dependencies.begin(request.alias, correlationId), signal };
   }
 }
 
-/** The request with its token. An `Authorization` header of the caller's gives way. */
-function authorized(request: Request, token: TokenResult): Request {
-  const headers = new Headers(request.headers);
-  headers.set("Authorization", `${token.tokenType} ${token.accessToken}`);
-  if (KEY_VAULT.test(new URL(request.url).hostname) && !headers.has("x-ms-tokenboundauth")) {
+/** Gives a request its token. An `Authorization` header of the caller's gives way. */
+function authorize({ headers, url }: Request, { tokenType, accessToken }: TokenResult): void {
+  headers.set("Authorization", `${tokenType} ${accessToken}`);
+  if (KEY_VAULT.test(new URL(url).hostname) && !headers.has("x-ms-tokenboundauth")) {
     headers.set("x-ms-tokenboundauth", "true");
   }
-  return new Request(request, { headers });
 }
 
 /**
@@ -120,14 +125,15 @@ export function boundRequest(
   let request: Request;
   try {
     request = make();
-  } catch (cause) {
-    throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.", {
-      cause,
-    });
+  } catch {
+    // Without its cause: the runtime's error quotes the URL, which may hold a secret.
+    throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.");
   }
   if (!request.url.startsWith("https:")) {
     throw new KeyboundError("invalid_argument", "A bound token is only ever sent over https.");
   }
-  const body = init.body ?? (input instanceof Request ? input.body : undefined);
-  return body instanceof ReadableStream ? [request] : [request, make];
+  const body = init.body ?? (input instanceof Request ? input.body : undefined) ?? "";
+  const isRepeatable = typeof body === "string" || ArrayBuffer.isView(body) ||
+    [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
+  return isRepeatable ? [request, make] : [request];
 }

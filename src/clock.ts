@@ -14,13 +14,18 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Longest delay that the timers of all runtimes take, in milliseconds; longer ones go off at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The clock of the runtime. */
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     async sleep(ms, signal) {
       let timer: ReturnType<typeof setTimeout>;
-      const slept = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+      const slept = new Promise<void>((resolve) =>
+        timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER))
+      );
       await raceSignal(slept, signal).finally(() => clearTimeout(timer));
     },
   };

@@ -14,6 +14,13 @@
  * Metadata service: `managed_identity_request_failed`, `mtls_pop_token_not_supported_in_imds_v1`,
  * `attestation_failed`, `invalid_certificate`.
  *
+ * Sources of managed identity: `managed_identity_all_sources_unavailable`,
+ * `managed_identity_unreachable_network`, `managed_identity_response_parse_failure`,
+ * `invalid_timestamp_format`, `invalid_token_provider_response_value`,
+ * `invalid_managed_identity_id_type`, `user_assigned_managed_identity_not_supported`,
+ * `user_assigned_managed_identity_not_configurable_at_runtime`,
+ * `mtls_pop_not_supported_for_environment`.
+ *
  * Token endpoint, as the server sent them (RFC 6749 section 5.2, RFC 8707 section 2, OpenID Connect
  * and Entra's own): `access_denied`, `interaction_required`, `invalid_client`, `invalid_grant`,
  * `invalid_request`, `invalid_resource`, `invalid_scope`, `invalid_target`, `server_error`,
@@ -46,18 +53,25 @@ export type ErrorCode =
   | "invalid_grant"
   | "invalid_json_claims_format"
   | "invalid_managed_identity_endpoint"
+  | "invalid_managed_identity_id_type"
   | "invalid_pem"
   | "invalid_request"
   | "invalid_resource"
   | "invalid_scope"
   | "invalid_target"
+  | "invalid_timestamp_format"
+  | "invalid_token_provider_response_value"
   | "invalid_token_response"
   | "key_file_invalid"
   | "key_provider_unavailable"
   | "key_unusable"
+  | "managed_identity_all_sources_unavailable"
   | "managed_identity_request_failed"
+  | "managed_identity_response_parse_failure"
+  | "managed_identity_unreachable_network"
   | "min_strength_not_met"
   | "missing_dependency"
+  | "mtls_pop_not_supported_for_environment"
   | "mtls_pop_requires_keyguard"
   | "mtls_pop_token_not_supported_in_imds_v1"
   | "network_unreachable"
@@ -86,7 +100,9 @@ export type ErrorCode =
   | "unauthorized_client"
   | "unsupported_grant_type"
   | "unsupported_key"
-  | "unsupported_scheme";
+  | "unsupported_scheme"
+  | "user_assigned_managed_identity_not_configurable_at_runtime"
+  | "user_assigned_managed_identity_not_supported";
 
 /** What a {@linkcode KeyboundError} carries besides its code and message. */
 export interface ErrorDetails {

@@ -65,8 +65,15 @@ class BoundIdentity implements ManagedIdentity {
     const { clock = systemClock(), crypto = globalThis.crypto, random = Math.random } = options;
     const { metadataTimeout = 10_000, tokenTimeout = 30_000 } = options;
     const { probeInterval = PROBE_INTERVAL, remintCooldown = REMINT_COOLDOWN } = options;
-    assertPositive({ metadataTimeout, tokenTimeout, probeInterval, remintCooldown });
-    const tokens = new TokenCache(options.tokenCacheSize);
+    const { tokenCacheSize = 10_000 } = options;
+    assertPositive({
+      metadataTimeout,
+      tokenTimeout,
+      probeInterval,
+      remintCooldown,
+      tokenCacheSize,
+    });
+    const tokens = new TokenCache(tokenCacheSize);
     const retire = (thumbprint: string) => {
       for (const transport of options.transports) transport.retire(thumbprint);
     };
@@ -90,7 +97,7 @@ class BoundIdentity implements ManagedIdentity {
       keyFlights: new SingleFlight(),
       probeInterval,
       remintCooldown,
-      begin: (alias) => this.#begin(alias),
+      begin: (alias, correlationId) => this.#begin(alias, correlationId),
       onEvict: ({ credential: { thumbprint } }) => {
         retire(thumbprint);
         return tokens.evict(thumbprint);
@@ -183,18 +190,22 @@ class BoundIdentity implements ManagedIdentity {
   #begin(alias: string, correlationId?: string): AcquisitionContext {
     const { crypto, clock } = this.#dependencies;
     const id = correlationId ?? crypto.randomUUID();
+    if (!/^[\w-]{1,64}$/.test(id)) {
+      throw new KeyboundError("invalid_argument", "'correlationId' must be a UUID.");
+    }
     const emit = emitter(this.#listener, () => clock.now(), id, alias);
     return { correlationId: id, emit };
   }
 
   async fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response> {
-    const { resource, attest, minStrength, clientClaims, forceRefresh, correlationId, ...rest } =
-      init;
+    const { resource, attest, minStrength, clientClaims, forceRefresh, ...others } = init;
+    const { correlationId = this.#dependencies.crypto.randomUUID(), ...rest } = others;
     const [request, again] = boundRequest(input, rest);
     const { signal } = request;
     const demands = { attest, minStrength, clientClaims, correlationId };
     const options = { resource, forceRefresh, signal, ...demands };
     const bound = new BoundFetch({
+      correlationId,
       dependencies: this.#dependencies,
       request: this.#request("", normalizeResource(resource), options),
       getToken: (claims) => this.getToken({ ...options, claims }),

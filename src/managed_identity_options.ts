@@ -100,6 +100,9 @@ export interface ManagedIdentity {
    * Rejects as `getToken` does, and with the code of a failure on the wire.
    */
   fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response>;
-  /** Aborts what is under way and forgets everything held in memory. The host's backends stay. */
+  /**
+   * Aborts every acquisition under way; nothing is answered any more. Requests to resource servers
+   * end by their own signals, and the host's backends stay.
+   */
   close(): Promise<void>;
 }

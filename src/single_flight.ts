@@ -16,6 +16,7 @@ interface Flight<T> {
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  #ended: unknown;
 
   /**
    * The outcome of `work` for this key, started if it isn't under way. Rejects with the signal's
@@ -26,6 +27,7 @@ export class SingleFlight<T> {
     work: (signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
+    if (this.#ended !== undefined) throw this.#ended;
     signal?.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.waiters++;
@@ -55,8 +57,9 @@ export class SingleFlight<T> {
     flight.controller.abort();
   }
 
-  /** Aborts all work; those who wait get the reason. */
+  /** Aborts all work and refuses any more; those who wait or come later get the reason. */
   abortAll(reason: unknown): void {
+    this.#ended = reason;
     for (const { controller } of this.#flights.values()) controller.abort(reason);
     this.#flights.clear();
   }
@@ -65,6 +68,8 @@ export class SingleFlight<T> {
 /** `promise`, or the signal's reason if that is aborted first. */
 export async function raceSignal<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (signal === undefined) return await promise;
+  // Nobody else may be listening by the time it fails.
+  promise.catch(() => {});
   signal.throwIfAborted();
   let onAbort: () => void;
   const aborted = new Promise<never>((_resolve, reject) => {

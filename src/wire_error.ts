@@ -9,16 +9,17 @@ import type { EndpointName } from "./events.ts";
 import type { AcquisitionContext } from "./imds/request.ts";
 import { TransportError } from "./transports.ts";
 
-/** The error for a failure on the wire, told as an event too; any other error as it is. */
+/** The error as the caller of an acquisition gets it; what failed on the wire is an event too. */
 export function wireError(
   error: unknown,
   endpoint: EndpointName,
   { correlationId, emit }: Pick<AcquisitionContext, "correlationId" | "emit">,
 ): unknown {
-  if (!(error instanceof TransportError)) return error;
-  const { code, message, retryable, verdict } = error;
-  emit({ type: "failure", endpoint, ...verdict });
+  if (!(error instanceof KeyboundError) || error.correlationId !== undefined) return error;
+  const { code, message, retryable, status } = error;
+  if (error instanceof TransportError) emit({ type: "failure", endpoint, ...error.verdict });
+  else if (code === "request_timeout") emit({ type: "failure", endpoint, class: "timeout" });
   const source = endpoint === "resource" ? "Resource" : "TokenEndpoint";
-  const details = { cause: error, retryable, correlationId, source };
+  const details = { cause: error, retryable, status, correlationId, source };
   return new KeyboundError(code, `[${source}] ${message}`, details);
 }

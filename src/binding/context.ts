@@ -50,7 +50,7 @@ export interface BindingDependencies extends Omit<MintDependencies, "attestor"> 
   /** Milliseconds between two re-mints of one alias. */
   readonly remintCooldown: number;
   /** Starts an acquisition of its own, for work in the background. */
-  readonly begin: (alias: string) => AcquisitionContext;
+  readonly begin: (alias: string, correlationId?: string) => AcquisitionContext;
   /** Called when a certificate is evicted; throws away the tokens bound to it and counts them. */
   readonly onEvict: (binding: Binding) => number;
   /** Called when a certificate has a successor. */

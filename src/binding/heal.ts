@@ -27,18 +27,24 @@ export async function healBinding(
   const { alias } = request;
   const current = cache.get(alias, clock.now());
   if (current !== undefined && !isSameBinding(current, failed)) {
+    // Tokens of a binding that is only older still have their use, those of a dead one don't.
+    if (seen === "key_dead") {
+      context.emit({ type: "evict", reason: seen, tokens: dependencies.onEvict(failed) });
+    }
     return { binding: current, reminted: true };
   }
   const { key, thumbprint } = failed.credential;
-  return await flights.run(`heal ${thumbprint} ${alias}`, async (signal) => {
-    const flight = { ...context, signal };
+  const kind = seen === "key_dead" ? seen : "wire";
+  const flight = `heal ${kind} ${request.minStrength} ${thumbprint} ${alias}`;
+  return await flights.run(flight, async (signal) => {
+    const inFlight = { ...context, signal };
     const isDead = seen === "connection_reset" &&
-      !await isAlive(key, "suspect", dependencies, flight);
+      !await isAlive(key, "suspect", dependencies, inFlight);
     const cause = isDead ? "key_dead" : seen;
     const isAllowed = cause === "key_dead" ||
       mayRemint(cache.history(alias), cause, clock.now(), remintCooldown);
     context.emit({ type: "heal", cause, outcome: isAllowed ? "started" : "cooldown" });
     if (!isAllowed) return undefined;
-    return await nextBinding(dependencies, request, { binding: failed, cause }, flight);
+    return await nextBinding(dependencies, request, { binding: failed, cause }, inFlight);
   }, context.signal);
 }

@@ -15,6 +15,7 @@ import type { SigningKey } from "../keys.ts";
 import { isInForce } from "../policy/renewal.ts";
 import { createCertificateRequest } from "../x509/csr.ts";
 import type { Binding } from "./binding.ts";
+import type { FlightContext } from "./context.ts";
 
 /** What a mint needs. */
 export interface MintDependencies extends MetadataService {
@@ -30,20 +31,22 @@ export interface MintDependencies extends MetadataService {
  * A certificate for the key that `obtainKey` gives, which is called at once, beside the first
  * request.
  *
- * Rejects as `getPlatformMetadata`, `issueCredential` and `AttestationCache.get` do, with
+ * Rejects as `getPlatformMetadata`, `issueCredential` and `attestationToken` do, with
  * `invalid_certificate` for a certificate that doesn't parse, isn't over this key or isn't in
  * force, and with whatever `obtainKey` rejects with.
  */
 export async function mintBinding(
   dependencies: MintDependencies,
   obtainKey: () => Promise<SigningKey>,
-  context: AcquisitionContext,
+  context: FlightContext,
 ): Promise<Binding> {
   const { identity, attestor, clock, crypto } = dependencies;
+  const both = new AbortController();
+  const signal = AbortSignal.any([both.signal, context.signal]);
   const [key, metadata] = await Promise.all([
     obtainKey(),
-    getPlatformMetadata(dependencies, identity, context),
-  ]);
+    getPlatformMetadata(dependencies, identity, { ...context, signal }),
+  ]).finally(() => both.abort());
   const csr = await createCertificateRequest({
     clientId: metadata.clientId,
     tenantId: metadata.tenantId,

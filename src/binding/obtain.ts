@@ -28,10 +28,11 @@ export async function obtainBinding(
   const { alias } = request;
   const held = cache.get(alias, clock.now());
   if (held === undefined) await checkDemands(dependencies, request, context);
+  else checkKey(held.credential.key, request, transports);
   const obtained = held !== undefined
     ? await prove(dependencies, request, held, context)
     : (await flights.run(
-      `load ${alias}`,
+      `load ${request.minStrength} ${alias}`,
       (signal) => nextBinding(dependencies, request, undefined, { ...context, signal }),
       context.signal,
     ))!;

@@ -19,8 +19,9 @@ const PROBE_TIMEOUT = 10_000;
 /**
  * Whether the key signs now, in the scheme that TLS will prefer.
  *
- * Rejects with `key_provider_unavailable` when its device can't be reached or doesn't answer in
- * 10 s, which proves nothing, and with the signal's reason.
+ * Only a key that says `key_unusable`, or a signature that doesn't verify, is dead. Rejects with
+ * `key_provider_unavailable` when the key can't be asked or doesn't answer in 10 s, with
+ * `unsupported_key` where this runtime can't verify, and with the signal's reason.
  */
 export async function isAlive(
   key: SigningKey,
@@ -44,18 +45,20 @@ async function signs(
   const scheme = key.schemes[0];
   if (scheme === undefined) return false;
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const late = new KeyboundError(
-    "key_provider_unavailable",
-    `Key '${key.id}' did not sign within ${PROBE_TIMEOUT} ms. Check its device.`,
-    { retryable: true },
-  );
+  const unavailable = (what: string, cause?: unknown) =>
+    new KeyboundError("key_provider_unavailable", `Key '${key.id}' ${what}. Check its device.`, {
+      cause,
+      retryable: true,
+    });
   const work = (signing: AbortSignal) => key.sign(scheme, nonce, { signal: signing });
   try {
+    const late = unavailable(`did not sign within ${PROBE_TIMEOUT} ms`);
     const signature = await withDeadline(work, PROBE_TIMEOUT, late, clock, signal);
     return await verifySignature(scheme, key.spki, nonce, signature, crypto);
   } catch (error) {
     signal?.throwIfAborted();
-    if (isKeyboundError(error, "key_provider_unavailable")) throw error;
-    return false;
+    if (isKeyboundError(error, "key_unusable")) return false;
+    // Nothing else says that the key is gone.
+    throw error instanceof KeyboundError ? error : unavailable("could not be asked", error);
   }
 }

@@ -17,9 +17,10 @@ export function renewInBackground(
   binding: Binding,
 ): void {
   const { alias } = request;
+  const anyones = { ...request, minStrength: undefined };
   const context = dependencies.begin(alias);
   const renewed = dependencies.flights.run(`renew ${alias}`, async (signal) => {
-    const next = await nextBinding(dependencies, request, { binding }, { ...context, signal });
+    const next = await nextBinding(dependencies, anyones, { binding }, { ...context, signal });
     if (!isSameBinding(next.binding, binding)) dependencies.onRotate(binding);
     return next;
   });

@@ -6,6 +6,7 @@
 
 import { KeyboundError } from "../errors.ts";
 import type { Emit, StoreEvent } from "../events.ts";
+import { raceSignal } from "../single_flight.ts";
 import type { CertStore, StoredBinding } from "../stores.ts";
 
 /**
@@ -40,14 +41,15 @@ export class BestEffortStore {
     return this.#attempt("evict", () => this.#store.evict(alias), 0);
   }
 
-  /** Runs `work` under the store's lock, or without it where it can't be had. */
+  /**
+   * Runs `work` under the store's lock, or without it where it can't be had. The lock isn't kept
+   * for work that doesn't hear the signal.
+   */
   async lock<T>(name: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     let outcome: Promise<T> | undefined;
     try {
-      return await this.#store.lock(name, () => outcome = work(), {
-        signal,
-        timeout: LOCK_TIMEOUT,
-      });
+      const raced = () => outcome = raceSignal(work(), signal);
+      return await this.#store.lock(name, raced, { signal, timeout: LOCK_TIMEOUT });
     } catch (error) {
       signal.throwIfAborted();
       // A lock that fails before or after the work is the store's failure; one around it isn't.

@@ -11,7 +11,7 @@ import { type HealCause, mayRemint, remembered } from "../policy/healing.ts";
 import { hasLifeLeft } from "../policy/renewal.ts";
 import type { StoredBinding } from "../stores.ts";
 import { parseCertificate } from "../x509/certificate.ts";
-import type { Binding } from "./binding.ts";
+import { type Binding, isSameBinding } from "./binding.ts";
 import type { BindingDependencies, BindingRequest, FlightContext, Obtained } from "./context.ts";
 import { checkKey, livingKey } from "./key.ts";
 import { loadBinding } from "./load.ts";
@@ -61,11 +61,18 @@ export function nextBinding(
   };
 
   return store.lock(alias, async () => {
+    const held = cache.get(alias, clock.now());
+    if (held !== undefined && !(previous !== undefined && isSameBinding(held, previous))) {
+      return { binding: held, reminted: predecessor?.cause !== undefined };
+    }
     const entries = successors(await store.list(alias), previous);
     const loaded = await loadBinding(entries, dependencies, request, context);
     if (typeof loaded === "object") {
       emit({ type: "adopt", notAfter: loaded.credential.leaf.notAfter });
-      if (predecessor?.cause !== undefined) dependencies.onEvict(predecessor.binding);
+      if (predecessor?.cause !== undefined) {
+        const tokens = dependencies.onEvict(predecessor.binding);
+        emit({ type: "evict", reason: predecessor.cause, tokens });
+      }
       return keep(loaded, predecessor?.cause);
     }
     const dead = predecessor === undefined ? loaded : undefined;

@@ -89,6 +89,9 @@ export const noRetryPolicy: RetryPolicy = {
   retryAfter: "ignored",
 };
 
+/** Longest `Retry-After` that is kept, in milliseconds. */
+export const MAX_RETRY_AFTER: number = 3_600_000;
+
 /** The share of a delay that `random` may add, so that processes started together drift apart. */
 const JITTER = 0.1;
 
@@ -123,7 +126,7 @@ export function parseRetryAfter(value: string | null, now: number): number | und
     : /GMT$/.test(text)
     ? Date.parse(text) - now
     : NaN;
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), 3_600_000);
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), MAX_RETRY_AFTER);
 }
 
 /**

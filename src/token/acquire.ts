@@ -11,6 +11,7 @@ import { obtainBinding } from "../binding/obtain.ts";
 import { KeyboundError } from "../errors.ts";
 import { healCause } from "../policy/healing.ts";
 import { minimumLifeLeft } from "../policy/renewal.ts";
+import { MAX_RETRY_AFTER } from "../policy/retry.ts";
 import { EXPIRY_MARGIN, jitteredRefresh, refreshTime } from "../policy/token_life.ts";
 import type { TokenCache, TokenResult } from "./cache.ts";
 import { requestToken, type TokenEndpoint, type TokenQuery } from "./endpoint.ts";
@@ -38,7 +39,10 @@ export async function acquireToken(
   const { throttle, clock } = dependencies;
   const start = clock.now();
   const throttled = throttle.get(request.cacheKey);
-  if (throttled !== undefined && start < throttled.until) throw throttled.error;
+  // A wait that is longer than any that is kept was measured by a clock since put back.
+  if (throttled && start < throttled.until && throttled.until - start <= MAX_RETRY_AFTER) {
+    throw throttled.error;
+  }
   const { binding, reminted } = await obtainBinding(dependencies, request, context);
   let result: TokenResult;
   try {
@@ -61,6 +65,7 @@ async function tokenFor(
   context: FlightContext,
 ): Promise<TokenResult> {
   const { cache, tokens, clock, random } = dependencies;
+  const askedOn = clock.now();
   const answer = await requestToken(dependencies, request, binding, context, () => {
     cache.proved(request.alias, binding, clock.now());
   });
@@ -72,7 +77,10 @@ async function tokenFor(
   const refreshAt = refreshOn === undefined ? Infinity : jitteredRefresh(refreshOn, now, random());
   // A binding evicted meanwhile must not leave a token behind (healing rule 8).
   const isCurrent = cache.provedAt(request.alias, binding) !== undefined;
-  if (isCurrent && now < staleAt) tokens.set(request.cacheKey, result, staleAt, refreshAt);
+  if (isCurrent && now < staleAt) {
+    const times = { askedOn, receivedOn: now, staleAt, refreshAt };
+    tokens.set(request.cacheKey, result, times);
+  }
   return result;
 }
 

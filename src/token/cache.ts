@@ -6,6 +6,7 @@
  */
 
 import type { Binding } from "../binding/binding.ts";
+import { CLOCK_SKEW } from "../policy/renewal.ts";
 import { REFRESH_PAUSE } from "../policy/token_life.ts";
 
 /** A token as a caller gets it. */
@@ -33,10 +34,21 @@ interface Entry {
   readonly result: TokenResult;
   /** Made once, so that a hit costs no promise of its own. */
   readonly promise: Promise<TokenResult>;
+  /** When it was received; before that, the clock has been put back. */
+  readonly receivedOn: number;
   /** From when it isn't served. */
   readonly staleAt: number;
   /** From when it is refreshed in the background. */
   refreshAt: number;
+}
+
+/** When a token was asked for and received, isn't served any more, and is due for a refresh. */
+export interface TokenTimes {
+  /** Milliseconds since the Unix epoch, as are the others. */
+  readonly askedOn: number;
+  readonly receivedOn: number;
+  readonly staleAt: number;
+  readonly refreshAt: number;
 }
 
 /** What a lookup found. */
@@ -53,7 +65,7 @@ export class TokenCache {
   readonly #capacity: number;
 
   /** A cache for this many tokens. */
-  constructor(capacity = 10_000) {
+  constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
@@ -62,23 +74,28 @@ export class TokenCache {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
-    if (now >= entry.staleAt) return undefined;
+    if (now >= entry.staleAt || now < entry.receivedOn - CLOCK_SKEW) return undefined;
     this.#entries.set(key, entry);
     const refreshDue = now >= entry.refreshAt;
     if (refreshDue) entry.refreshAt = now + REFRESH_PAUSE;
     return { promise: entry.promise, refreshDue };
   }
 
-  /** Keeps a token until `staleAt`, to be refreshed from `refreshAt`. */
-  set(key: string, result: TokenResult, staleAt: number, refreshAt: number): void {
+  /**
+   * Keeps a token received now until `staleAt`, to be refreshed from `refreshAt`; not in place of
+   * one that was received after this one had been asked for.
+   */
+  set(
+    key: string,
+    result: TokenResult,
+    { askedOn, receivedOn, staleAt, refreshAt }: TokenTimes,
+  ): void {
+    const present = this.#entries.get(key);
+    if (present !== undefined && present.receivedOn > askedOn && receivedOn >= askedOn) return;
     this.#entries.delete(key);
     const cached = Object.freeze({ ...result, fromCache: true });
-    this.#entries.set(key, {
-      result: cached,
-      promise: Promise.resolve(cached),
-      staleAt,
-      refreshAt,
-    });
+    const promise = Promise.resolve(cached);
+    this.#entries.set(key, { result: cached, promise, receivedOn, staleAt, refreshAt });
     if (this.#entries.size <= this.#capacity) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);

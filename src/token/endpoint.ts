@@ -69,7 +69,8 @@ export async function requestToken(
     const token = readTokenAnswer(answer, "mtls_pop", context.correlationId);
     checkBoundToken(token.accessToken, binding.credential.thumbprint, query.resource);
     return token;
-  } catch (error) {
+  } catch (thrown) {
+    const error = wireError(thrown, "token", context);
     const until = throttledUntil(answer.status, answer.retryAfter, clock.now());
     if (until !== undefined) {
       if (throttle.size >= THROTTLE_CAPACITY) throttle.clear();
