@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BindingDependencies, BindingRequest, FlightContext } from "./binding/context.ts";
+import type { BindingDependencies, BindingRequest } from "./binding/context.ts";
 import { healBinding } from "./binding/heal.ts";
 import { checkKey } from "./binding/key.ts";
 import { prove } from "./binding/obtain.ts";
@@ -20,7 +20,7 @@ export interface BoundFetchOptions {
   /** Backends and caches. */
   readonly dependencies: BindingDependencies;
   /** Which binding the tokens are bound to. */
-  readonly request: BindingRequest;
+  readonly demands: BindingRequest;
   /** UUID of everything this fetch sets off. */
   readonly correlationId: string;
   /** A token; a new one where claims are given. */
@@ -30,82 +30,63 @@ export interface BoundFetchOptions {
 /** Hosts of Azure Key Vault, which wants to be told that the token is bound. */
 const KEY_VAULT = /\.(?:vault|managedhsm)(?:\.azure\.(?:net|cn)|\.usgovcloudapi\.net)$/;
 
-/** Sends one request and answers a claims challenge or a dead key once. */
-export class BoundFetch {
-  readonly #options: BoundFetchOptions;
-
-  /** A fetch with these tokens. */
-  constructor(options: BoundFetchOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * The resource server's answer. `again` makes the request anew where its body can be sent twice;
-   * without it there is one attempt only.
-   *
-   * Rejects as `getToken` does, with the code of a failure on the wire, or the request signal's
-   * reason.
-   */
-  async send(request: Request, again?: () => Request): Promise<Response> {
-    const token = await this.#provenToken(request.signal);
-    let response: Response;
-    try {
-      response = await this.#attempt(request, token);
-    } catch (error) {
-      request.signal.throwIfAborted();
-      const healed = await this.#healed(token, error, request.signal);
-      if (again === undefined || !healed) throw error;
-      return await this.#attempt(again(), await this.#provenToken(request.signal));
-    }
-    const claims = response.status === 401
-      ? claimsChallenge(response.headers.get("www-authenticate"))
-      : undefined;
-    if (claims === undefined || again === undefined) return response;
-    response.body?.cancel().catch(() => {});
-    return await this.#attempt(again(), await this.#options.getToken(claims));
-  }
+/**
+ * The resource server's answer. A claims challenge or a dead key is dealt with once, where `again`
+ * can make the request anew.
+ *
+ * Rejects as `getToken` does, with the code of a failure on the wire, or the request signal's
+ * reason.
+ */
+export async function boundFetch(
+  [request, again]: BoundRequest,
+  { dependencies, demands, correlationId, getToken }: BoundFetchOptions,
+): Promise<Response> {
+  const { signal } = request;
+  const context = { ...dependencies.begin(demands.alias, correlationId), signal };
 
   /** A token whose key signed recently: healing rule 1 for what goes on the wire. */
-  async #provenToken(signal: AbortSignal): Promise<TokenResult> {
-    const { dependencies, request, getToken } = this.#options;
+  const provenToken = async () => {
     const token = await getToken();
-    const proven = await prove(dependencies, request, token.binding, this.#context(signal));
-    return proven.reminted ? await getToken() : token;
-  }
-
-  /**
-   * Sends the very request that was made: on Node, a copy of it would stop following the caller's
-   * signal as soon as the original is garbage.
-   */
-  async #attempt(request: Request, token: TokenResult): Promise<Response> {
-    const { dependencies: { transports }, request: demands } = this.#options;
+    const { reminted } = await prove(dependencies, demands, token.binding, context);
+    return reminted ? await getToken() : token;
+  };
+  const attempt = async (bare: Request, token: TokenResult) => {
     const { credential } = token.binding;
-    authorize(request, token);
+    authorize(bare, token);
     try {
-      return await checkKey(credential.key, demands, transports).fetch(request, credential);
+      const transport = checkKey(credential.key, demands, dependencies.transports);
+      return await transport.fetch(bare, credential);
     } catch (error) {
-      request.signal.throwIfAborted();
-      throw wireError(error, "resource", this.#context(request.signal));
+      signal.throwIfAborted();
+      throw wireError(error, "resource", context);
     }
-  }
+  };
 
-  /** After a failure that speaks against the credential: whether its key was to blame. */
-  async #healed({ binding }: TokenResult, error: unknown, signal: AbortSignal): Promise<boolean> {
-    const { dependencies, request } = this.#options;
-    if (!(error instanceof KeyboundError) || healCause(error.code) === undefined) return false;
-    const context = this.#context(signal);
-    if (await isAlive(binding.credential.key, "suspect", dependencies, context)) return false;
-    await healBinding(dependencies, request, binding, "key_dead", context);
-    return true;
+  const token = await provenToken();
+  let response: Response;
+  try {
+    response = await attempt(request, token);
+  } catch (error) {
+    const isSuspect = error instanceof KeyboundError && healCause(error.code) !== undefined;
+    const { key } = token.binding.credential;
+    if (!isSuspect || await isAlive(key, "suspect", dependencies, context)) throw error;
+    await healBinding(dependencies, demands, token.binding, "key_dead", context);
+    if (again === undefined) throw error;
+    return await attempt(again(), await provenToken());
   }
-
-  #context(signal: AbortSignal): FlightContext {
-    const { dependencies, request, correlationId } = this.#options;
-    return { ...dependencies.begin(request.alias, correlationId), signal };
-  }
+  const claims = response.status === 401
+    ? claimsChallenge(response.headers.get("www-authenticate"))
+    : undefined;
+  if (claims === undefined || again === undefined) return response;
+  response.body?.cancel().catch(() => {});
+  return await attempt(again(), await getToken(claims));
 }
 
-/** Gives a request its token. An `Authorization` header of the caller's gives way. */
+/**
+ * Gives a request its token; an `Authorization` header of the caller's gives way. The request
+ * itself, not a copy: on Node, a copy would stop following the caller's signal as soon as the
+ * original is garbage.
+ */
 function authorize({ headers, url }: Request, { tokenType, accessToken }: TokenResult): void {
   headers.set("Authorization", `${tokenType} ${accessToken}`);
   if (KEY_VAULT.test(new URL(url).hostname) && !headers.has("x-ms-tokenboundauth")) {
@@ -113,14 +94,11 @@ function authorize({ headers, url }: Request, { tokenType, accessToken }: TokenR
   }
 }
 
-/**
- * A request that may carry a token and, where its body can be sent twice, a way to make it again.
- * Throws `invalid_argument` for what is no request or goes anywhere but over https.
- */
-export function boundRequest(
-  input: string | URL | Request,
-  init: RequestInit,
-): [request: Request, again?: () => Request] {
+/** A request that may carry a token and, where its body can be sent twice, a way to make it again. */
+export type BoundRequest = readonly [request: Request, again?: () => Request];
+
+/** Throws `invalid_argument` for what is no request or goes anywhere but over https. */
+export function boundRequest(input: string | URL | Request, init: RequestInit): BoundRequest {
   const make = () => new Request(input, { ...init, redirect: "manual" });
   let request: Request;
   try {

@@ -29,11 +29,8 @@ export interface TokenResult {
   readonly correlationId: string;
 }
 
-/** A cached token. Times are in milliseconds since the Unix epoch. */
-interface Entry {
-  readonly result: TokenResult;
-  /** Made once, so that a hit costs no promise of its own. */
-  readonly promise: Promise<TokenResult>;
+/** A token's times, in milliseconds since the Unix epoch. */
+export interface TokenTimes {
   /** When it was received; before that, the clock has been put back. */
   readonly receivedOn: number;
   /** From when it isn't served. */
@@ -42,13 +39,11 @@ interface Entry {
   refreshAt: number;
 }
 
-/** When a token was asked for and received, isn't served any more, and is due for a refresh. */
-export interface TokenTimes {
-  /** Milliseconds since the Unix epoch, as are the others. */
-  readonly askedOn: number;
-  readonly receivedOn: number;
-  readonly staleAt: number;
-  readonly refreshAt: number;
+/** A cached token. */
+interface Entry extends TokenTimes {
+  readonly result: TokenResult;
+  /** Made once, so that a hit costs no promise of its own. */
+  readonly promise: Promise<TokenResult>;
 }
 
 /** What a lookup found. */
@@ -81,21 +76,12 @@ export class TokenCache {
     return { promise: entry.promise, refreshDue };
   }
 
-  /**
-   * Keeps a token received now until `staleAt`, to be refreshed from `refreshAt`; not in place of
-   * one that was received after this one had been asked for.
-   */
-  set(
-    key: string,
-    result: TokenResult,
-    { askedOn, receivedOn, staleAt, refreshAt }: TokenTimes,
-  ): void {
-    const present = this.#entries.get(key);
-    if (present !== undefined && present.receivedOn > askedOn && receivedOn >= askedOn) return;
+  /** Keeps a token. */
+  set(key: string, result: TokenResult, times: TokenTimes): void {
     this.#entries.delete(key);
     const cached = Object.freeze({ ...result, fromCache: true });
     const promise = Promise.resolve(cached);
-    this.#entries.set(key, { result: cached, promise, receivedOn, staleAt, refreshAt });
+    this.#entries.set(key, { result: cached, promise, ...times });
     if (this.#entries.size <= this.#capacity) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);
