@@ -6,7 +6,6 @@
 
 import { KeyboundError } from "./errors.ts";
 import type { SigningKey } from "./keys.ts";
-import { parseUrl } from "./parse.ts";
 import { raceSignal } from "./single_flight.ts";
 
 /** What an attestor is asked. */
@@ -36,23 +35,15 @@ export interface Attestor {
  * A JWT from the attestor, or no way on (healing rule 7).
  *
  * Rejects with `attestation_failed` when the attestor gives none or fails, with its own error if
- * that is a `KeyboundError` or a cancellation, and with `managed_identity_request_failed` for an
- * endpoint that isn't a URL.
+ * that is a `KeyboundError` or a cancellation.
  */
 export async function attestationToken(
   attestor: Attestor,
   request: AttestationRequest,
 ): Promise<string> {
-  const endpoint = parseUrl(request.endpoint)?.href;
-  if (endpoint === undefined) {
-    throw new KeyboundError(
-      "managed_identity_request_failed",
-      "[Imds] getplatformmetadata: attestationEndpoint is not a URL.",
-    );
-  }
   let cause: unknown;
   try {
-    const token = await raceSignal(attestor.attest({ ...request, endpoint }), request.signal);
+    const token = await raceSignal(attestor.attest(request), request.signal);
     if (token?.trim()) return token;
   } catch (error) {
     request.signal?.throwIfAborted();

@@ -19,7 +19,7 @@ export function fromUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new KeyboundError("invalid_encoding", "The bytes are not valid UTF-8.", { cause });
+    throw invalidEncoding("UTF-8", cause);
   }
 }
 
@@ -61,7 +61,7 @@ export function base64(bytes: Uint8Array): string {
 /** The bytes of standard, padded base64; throws `invalid_encoding` for anything else. */
 export function fromBase64(text: string): Bytes {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
-    throw new KeyboundError("invalid_encoding", "The text is not base64.");
+    throw invalidEncoding("base64");
   }
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
@@ -76,9 +76,11 @@ export function base64url(bytes: Uint8Array): string {
 
 /** The bytes of unpadded base64url; throws `invalid_encoding` for anything else. */
 export function fromBase64url(text: string): Bytes {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) {
-    throw new KeyboundError("invalid_encoding", "The text is not base64url.");
-  }
+  if (!/^[\w-]*$/.test(text)) throw invalidEncoding("base64url");
   const padded = text.replaceAll("-", "+").replaceAll("_", "/");
   return fromBase64(padded + "=".repeat((4 - (padded.length % 4)) % 4));
+}
+
+function invalidEncoding(expected: string, cause?: unknown): KeyboundError {
+  return new KeyboundError("invalid_encoding", `Not ${expected}.`, { cause });
 }

@@ -22,8 +22,8 @@
  * `mtls_pop_not_supported_for_environment`.
  *
  * Token endpoint, as the server sent them (RFC 6749 section 5.2, RFC 8707 section 2, OpenID Connect
- * and Entra's own): `access_denied`, `interaction_required`, `invalid_client`, `invalid_grant`,
- * `invalid_request`, `invalid_resource`, `invalid_scope`, `invalid_target`, `server_error`,
+ * and Entra's own): `access_denied`, `invalid_client`, `invalid_grant`,
+ * `invalid_request`, `invalid_scope`, `invalid_target`, `server_error`,
  * `temporarily_unavailable`, `unauthorized_client`, `unsupported_grant_type`; `oauth_error` for any
  * other `error` value. For its other answers: `token_type_missing`, `token_type_mismatch`,
  * `token_not_bound`, `token_audience_mismatch`, `invalid_token_response`, `service_not_available`,
@@ -44,7 +44,6 @@ export type ErrorCode =
   | "closed"
   | "connection_reset"
   | "http_status_not_200"
-  | "interaction_required"
   | "invalid_argument"
   | "invalid_certificate"
   | "invalid_client"
@@ -56,7 +55,6 @@ export type ErrorCode =
   | "invalid_managed_identity_id_type"
   | "invalid_pem"
   | "invalid_request"
-  | "invalid_resource"
   | "invalid_scope"
   | "invalid_target"
   | "invalid_timestamp_format"

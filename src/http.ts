@@ -90,7 +90,7 @@ async function attempt(
   send: (signal: AbortSignal) => Promise<Response>,
   { timeout, clock, signal }: ExchangeOptions,
 ): Promise<Answer | undefined> {
-  const late = new DOMException("The attempt took too long.", "TimeoutError");
+  const late = new DOMException("Too slow.", "TimeoutError");
   const work = (attempting: AbortSignal) => sendAndRead(send, attempting, clock);
   try {
     return await withDeadline(work, timeout, late, clock, signal);
@@ -111,7 +111,7 @@ async function sendAndRead(
     response.body?.cancel().catch(() => {});
     throw new KeyboundError(
       "redirect_refused",
-      `The endpoint answered with a redirect (HTTP ${status}), which is never followed.`,
+      `The endpoint redirects (HTTP ${status}), which is never followed.`,
       { status },
     );
   }

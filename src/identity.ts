@@ -39,17 +39,11 @@ export function resolveIdentity(id: ManagedIdentityId): Identity {
   ] as const).filter((pair) => pair[1] !== undefined);
   const [first, second] = given;
   if (first === undefined) return { name: SYSTEM_ASSIGNED };
-  if (second !== undefined) {
-    throw new KeyboundError(
-      "invalid_argument",
-      "Give one of clientId, resourceId and objectId, or none.",
-    );
-  }
   const [parameter, value] = first;
-  if (typeof value !== "string" || !/^(?!\s*$)[^|\p{Cc}]{1,2000}$/u.test(value)) {
+  if (second || typeof value !== "string" || !/^(?!\s*$)[^|\p{Cc}]{1,2000}$/u.test(value)) {
     throw new KeyboundError(
       "invalid_argument",
-      "The id of an identity must be plain text of 1 to 2000 characters, without '|'.",
+      "Give at most one of clientId, resourceId and objectId, as plain text without '|'.",
     );
   }
   return { name: value, selector: [parameter, value] };

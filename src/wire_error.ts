@@ -21,5 +21,5 @@ export function wireError(
   else if (code === "request_timeout") emit({ type: "failure", endpoint, class: "timeout" });
   const source = endpoint === "resource" ? "Resource" : "TokenEndpoint";
   const details = { cause: error, retryable, status, correlationId, source };
-  return new KeyboundError(code, `[${source}] ${message}`, details);
+  return new KeyboundError(code, message, details);
 }

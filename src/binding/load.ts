@@ -5,7 +5,7 @@
  */
 
 import { ClientCredential } from "../credential.ts";
-import { KeyboundError } from "../errors.ts";
+import { isKeyboundError } from "../errors.ts";
 import { hasLifeLeft } from "../policy/renewal.ts";
 import type { StoredBinding } from "../stores.ts";
 import type { Binding } from "./binding.ts";
@@ -46,6 +46,5 @@ export async function loadBinding(
 
 /** An entry over another key is an orphan; one that doesn't parse is as good as not there. */
 function orphan(error: unknown): "key_mismatch" | undefined {
-  if (!(error instanceof KeyboundError)) throw error;
-  return error.code === "certificate_key_mismatch" ? "key_mismatch" : undefined;
+  return isKeyboundError(error, "certificate_key_mismatch") ? "key_mismatch" : undefined;
 }

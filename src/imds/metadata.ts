@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { KeyboundError } from "../errors.ts";
 import type { Identity } from "../identity.ts";
-import { Identifier, parse, parseJson, text } from "../parse.ts";
+import { Identifier, parse, parseJson, parseUrl } from "../parse.ts";
 import { imdsProbePolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -26,7 +26,7 @@ export interface PlatformMetadata {
   readonly clientId: string;
   /** Tenant id (UUID). */
   readonly tenantId: string;
-  /** Where KeyGuard keys are attested; not yet checked to be a URL. */
+  /** Where KeyGuard keys are attested: an absolute URL. */
   readonly attestationEndpoint: string;
 }
 
@@ -34,7 +34,9 @@ const PlatformMetadataMessage = v.looseObject({
   cuId: v.looseObject({}),
   clientId: Identifier,
   tenantId: Identifier,
-  attestationEndpoint: text(/^\S{1,2048}$/),
+  attestationEndpoint: v.custom<string>((value) =>
+    typeof value === "string" && parseUrl(value) !== undefined
+  ),
 });
 
 /**
@@ -72,7 +74,11 @@ export async function getPlatformMetadata(
   if ((cuId?.vmId ?? cuId?.vmssId) === undefined) {
     throw refuse("the body lacks cuId, clientId, tenantId or attestationEndpoint.");
   }
-  return { ...message!, cuId: cuId! };
+  return {
+    ...message!,
+    cuId: cuId!,
+    attestationEndpoint: new URL(message!.attestationEndpoint).href,
+  };
 }
 
 /** An id that may be absent or blank, which is the same. */

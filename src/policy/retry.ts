@@ -15,8 +15,6 @@ export interface AttemptOutcome {
 
 /** A retry table. Delays in milliseconds. */
 export interface RetryPolicy {
-  /** Name, for documentation and tests. */
-  readonly name: string;
   /** Statuses worth repeating. */
   readonly statuses: (status: number) => boolean;
   /** Repetitions allowed, given how the first attempt ended. */
@@ -37,7 +35,6 @@ const imdsDelay = (last: AttemptOutcome, attempt: number) =>
 
 /** IMDS: v1 tokens, `issuecredential`, compute metadata. */
 export const imdsPolicy: RetryPolicy = {
-  name: "imds",
   statuses: (status) => [404, 408, 410, 429].includes(status) || serverError(status),
   limit: imdsLimit,
   delay: imdsDelay,
@@ -46,7 +43,6 @@ export const imdsPolicy: RetryPolicy = {
 
 /** IMDS without 404: probes, and `getplatformmetadata`, where 404 means an IMDSv1-only host. */
 export const imdsProbePolicy: RetryPolicy = {
-  name: "imds-probe",
   statuses: (status) => [408, 410, 429].includes(status) || serverError(status),
   limit: imdsLimit,
   delay: imdsDelay,
@@ -55,7 +51,6 @@ export const imdsProbePolicy: RetryPolicy = {
 
 /** App Service, Azure Arc, Cloud Shell, Machine Learning, Service Fabric. */
 export const managedIdentityPolicy: RetryPolicy = {
-  name: "managed-identity",
   statuses: (status) => [404, 408, 429, 500, 503, 504].includes(status),
   limit: () => 3,
   delay: () => 1000,
@@ -64,7 +59,6 @@ export const managedIdentityPolicy: RetryPolicy = {
 
 /** The token endpoint: one repetition, and none where the server says when to come back. */
 export const tokenEndpointPolicy: RetryPolicy = {
-  name: "token-endpoint",
   statuses: serverError,
   limit: () => 1,
   delay: () => 1000,
@@ -73,7 +67,6 @@ export const tokenEndpointPolicy: RetryPolicy = {
 
 /** Region discovery (protocol.md section 8.4). */
 export const regionPolicy: RetryPolicy = {
-  name: "region",
   statuses: (status) => [410, 429].includes(status) || serverError(status),
   limit: () => 3,
   delay: (_last, attempt) => exponential(attempt),
@@ -82,7 +75,6 @@ export const regionPolicy: RetryPolicy = {
 
 /** No repetition at all. */
 export const noRetryPolicy: RetryPolicy = {
-  name: "none",
   statuses: () => false,
   limit: () => 0,
   delay: () => 0,

@@ -44,13 +44,13 @@ function parseClaims(text: string): JsonObject {
   );
 }
 
+/** By entries, so that a claim named `__proto__` is one like any other. */
 function merge(first: JsonObject, second: JsonObject): JsonObject {
-  const merged: Map<string, Json> = new Map(Object.entries(first));
-  for (const [name, value] of Object.entries(second)) {
-    const existing = merged.get(name);
-    merged.set(name, existing === undefined ? value : mergeValue(existing, value));
-  }
-  return Object.fromEntries(merged);
+  const merged = Object.entries(second).map(([name, value]) => [
+    name,
+    Object.hasOwn(first, name) ? mergeValue(first[name]!, value) : value,
+  ]);
+  return Object.fromEntries([...Object.entries(first), ...merged]);
 }
 
 function mergeValue(first: Json, second: Json): Json {

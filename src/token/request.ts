@@ -21,11 +21,6 @@ export interface TokenParameters {
   readonly correlationId: string;
 }
 
-/** URL of the token endpoint. */
-export function tokenUrl(endpoint: string): string {
-  return `${endpoint}/oauth2/v2.0/token`;
-}
-
 /** A request for a certificate-bound token; its body can be sent once, so make one an attempt. */
 export function boundTokenRequest(parameters: TokenParameters, signal: AbortSignal): Request {
   const { endpoint, clientId, resource, claims, correlationId } = parameters;
@@ -36,7 +31,7 @@ export function boundTokenRequest(parameters: TokenParameters, signal: AbortSign
     grant_type: "client_credentials",
     token_type: "mtls_pop",
   });
-  return new Request(tokenUrl(endpoint), {
+  return new Request(`${endpoint}/oauth2/v2.0/token`, {
     method: "POST",
     headers: {
       Accept: "application/json",
@@ -59,14 +54,10 @@ export function boundTokenRequest(parameters: TokenParameters, signal: AbortSign
  * characters, or holds white space or control characters.
  */
 export function normalizeResource(resource: string): string {
-  const bare = typeof resource === "string" && resource.endsWith("/.default")
-    ? resource.slice(0, -"/.default".length)
-    : resource;
-  if (typeof bare !== "string" || !/^[^\s\p{Cc}]{1,2048}$/u.test(bare)) {
-    throw new KeyboundError(
-      "invalid_argument",
-      "'resource' must be a URI like https://vault.azure.net, or an application id.",
-    );
-  }
-  return bare;
+  const bare = typeof resource === "string" ? resource.replace(/\/\.default$/, "") : "";
+  if (/^[^\s\p{Cc}]{1,2048}$/u.test(bare)) return bare;
+  throw new KeyboundError(
+    "invalid_argument",
+    "'resource' must be a URI like https://vault.azure.net, or an application id.",
+  );
 }

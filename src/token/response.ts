@@ -30,9 +30,9 @@ const Refusal = v.looseObject({ error: text(/^[^]{1,256}$/) });
 
 const SOURCE = "TokenEndpoint";
 
-/** OAuth `error` values that are codes of ours too (RFC 6749 section 5.2, RFC 8707, OpenID). */
+/** OAuth `error` values that are codes of ours too (RFC 6749 sections 5.2 and 4.1.2.1, RFC 8707). */
 const OAUTH_CODES =
-  /^(access_denied|interaction_required|invalid_(client|grant|re(quest|source)|scope|target)|server_error|temporarily_unavailable|un(authorized_client|supported_grant_type))$/;
+  /^(invalid_(client|grant|request|scope|target)|temporarily_unavailable|un(authorized_client|supported_grant_type))$/;
 
 /**
  * The token of a successful answer of type `tokenType` (compared without case).

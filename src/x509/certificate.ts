@@ -49,16 +49,15 @@ export function parseCertificate(der: Bytes): Certificate {
     fields.slice(0, 6),
     TBS_CERTIFICATE,
   );
-  assertAlgorithm(algorithm);
   readBitString(signature);
   if (!equalBytes(algorithm.encoding, tbsAlgorithm.encoding)) {
     throw invalidDer("two signature algorithms");
   }
-  if (isVersion3) assertVersion3(version, fields.slice(6));
-  else match(fields.slice(6), []);
+  if (isVersion3 ? !equalBytes(version.content, VERSION_3) : fields.length > 6) {
+    throw invalidDer("a version other than 1 and 3");
+  }
   const [notBefore, notAfter] = match(validity.members, [undefined, undefined]);
-  const [keyAlgorithm, publicKey] = match(spki.members, [TAG.SEQUENCE, TAG.BIT_STRING]);
-  assertAlgorithm(keyAlgorithm);
+  const [, publicKey] = match(spki.members, [TAG.SEQUENCE, TAG.BIT_STRING]);
   readBitString(publicKey);
   return Object.freeze({
     der: copy,
@@ -83,23 +82,8 @@ const TBS_CERTIFICATE = [
   TAG.SEQUENCE,
 ] as const;
 
-/**
- * `issuerUniqueID [1]`, `subjectUniqueID [2]` and `extensions [3]`, each optional. Extensions are
- * DER like all the rest, and not looked at.
- */
-const VERSION_3_FIELDS = [0x81, 0x82, 0xa3];
-
-function assertVersion3(version: DerElement, fields: readonly DerElement[]): void {
-  const [number] = match(version.members, [TAG.INTEGER]);
-  if (number.content.length !== 1 || number.content[0] !== 2) {
-    throw invalidDer("a version other than 1 and 3");
-  }
-  match(fields, VERSION_3_FIELDS.filter((tag) => fields.some((field) => field.tag === tag)));
-}
-
-function assertAlgorithm({ members }: DerElement): void {
-  match(members, members.length > 1 ? [TAG.OBJECT_IDENTIFIER, undefined] : [TAG.OBJECT_IDENTIFIER]);
-}
+/** INTEGER 2. What follows the public key in version 3 is DER like all the rest, and not looked at. */
+const VERSION_3 = Uint8Array.of(2, 1, 2);
 
 /** RFC 5280 section 4.1.2.5: to the second, in UTC, the digits and `Z` alone. */
 function readTime({ tag, content }: DerElement): number {

@@ -44,8 +44,13 @@ const EXPONENTIAL = [1000, 2000, 4000];
 const GONE = Array.from({ length: 7 }, () => 10_000);
 const SECONDS = [1000, 1000, 1000];
 
-const TABLE: readonly [RetryPolicy, Readonly<Record<number, readonly number[]>>, number[]][] = [
-  [imdsPolicy, {
+const TABLE: readonly [
+  string,
+  RetryPolicy,
+  Readonly<Record<number, readonly number[]>>,
+  number[],
+][] = [
+  ["imds", imdsPolicy, {
     200: [],
     400: [],
     401: [],
@@ -63,12 +68,14 @@ const TABLE: readonly [RetryPolicy, Readonly<Record<number, readonly number[]>>,
     599: EXPONENTIAL,
     600: [],
   }, EXPONENTIAL],
-  [
-    imdsProbePolicy,
-    { 400: [], 404: [], 408: EXPONENTIAL, 410: GONE, 500: EXPONENTIAL },
-    EXPONENTIAL,
-  ],
-  [managedIdentityPolicy, {
+  ["imds-probe", imdsProbePolicy, {
+    400: [],
+    404: [],
+    408: EXPONENTIAL,
+    410: GONE,
+    500: EXPONENTIAL,
+  }, EXPONENTIAL],
+  ["managed-identity", managedIdentityPolicy, {
     400: [],
     404: SECONDS,
     408: SECONDS,
@@ -80,8 +87,15 @@ const TABLE: readonly [RetryPolicy, Readonly<Record<number, readonly number[]>>,
     503: SECONDS,
     504: SECONDS,
   }, SECONDS],
-  [tokenEndpointPolicy, { 400: [], 401: [], 404: [], 429: [], 500: [1000], 503: [1000] }, [1000]],
-  [regionPolicy, {
+  ["token-endpoint", tokenEndpointPolicy, {
+    400: [],
+    401: [],
+    404: [],
+    429: [],
+    500: [1000],
+    503: [1000],
+  }, [1000]],
+  ["region", regionPolicy, {
     400: [],
     404: [],
     408: [],
@@ -89,17 +103,17 @@ const TABLE: readonly [RetryPolicy, Readonly<Record<number, readonly number[]>>,
     429: EXPONENTIAL,
     500: EXPONENTIAL,
   }, EXPONENTIAL],
-  [noRetryPolicy, { 200: [], 404: [], 500: [] }, []],
+  ["none", noRetryPolicy, { 200: [], 404: [], 500: [] }, []],
 ];
 
 describe("retry policy", () => {
-  for (const [policy, statuses, timeouts] of TABLE) {
+  for (const [name, policy, statuses, timeouts] of TABLE) {
     for (const [status, expected] of Object.entries(statuses)) {
-      it(`${policy.name}: ${status} for ever is repeated ${expected.length} times`, () => {
+      it(`${name}: ${status} for ever is repeated ${expected.length} times`, () => {
         assert.deepEqual(delays(policy, () => answer(Number(status))), expected);
       });
     }
-    it(`${policy.name}: timeouts are repeated ${timeouts.length} times`, () => {
+    it(`${name}: timeouts are repeated ${timeouts.length} times`, () => {
       assert.deepEqual(delays(policy, () => ({})), timeouts);
     });
   }
