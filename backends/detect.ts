@@ -38,18 +38,22 @@ export interface DetectedHost extends Host {
  * Nothing is read or written before the first token but the environment variable
  * `AZURE_POD_IDENTITY_AUTHORITY_HOST` (Deno: `--allow-env` for it, or it counts as unset).
  *
+ * Rejects with `store_unavailable` where a directory is given and the runtime doesn't tell whose
+ * files may be trusted (Deno without `--allow-sys=uid`).
+ *
  * @example
  * ```ts
  * const identity = managedIdentity(await detect({ directory: "/var/lib/my-service/keybound" }));
  * ```
  */
-export function detect(options: DetectOptions = {}): Promise<DetectedHost> {
+// deno-lint-ignore require-await
+export async function detect(options: DetectOptions = {}): Promise<DetectedHost> {
   const { directory, ca } = options;
   const environment = options.environment ?? {
     [METADATA_HOST_VARIABLE]: variable(METADATA_HOST_VARIABLE),
   };
   const storage = directory === undefined ? undefined : fileKeyStorage({ directory });
-  return Promise.resolve({
+  return {
     keys: webcryptoKeys(storage === undefined ? {} : { storage }),
     store: directory === undefined ? memoryStore() : fileStore({ directory }),
     transports: [nodeTlsTransport(ca === undefined ? {} : { ca })],
@@ -61,7 +65,7 @@ export function detect(options: DetectOptions = {}): Promise<DetectedHost> {
         : "Keys and certificates in files of the directory given.",
       "TLS by the runtime's own stack, which takes software keys.",
     ],
-  });
+  };
 }
 
 /** An environment variable, or nothing where the runtime doesn't let it be read. */

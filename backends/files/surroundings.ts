@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { KeyboundError } from "../../src/errors.ts";
 import { type FileSystem, hostFileSystem } from "./file_system.ts";
 import { identifyProcess, pidState } from "./host_process.ts";
 import type { PidState, ProcessIdentity } from "./lock_owner.ts";
@@ -37,13 +38,26 @@ export function hostSurroundings(given: Partial<Surroundings> = {}): Surrounding
   return {
     fs: given.fs ?? hostFileSystem(),
     clock: given.clock ?? systemClock(),
-    uid: given.uid ?? process.geteuid?.(),
+    uid: given.uid ?? effectiveUser(),
     identify: given.identify ?? identifyProcess,
     pidState: given.pidState ?? pidState,
     nonce: given.nonce ?? (() => randomBytes(8).toString("hex")),
     random: given.random ?? Math.random,
     every: given.every ?? everyUnreferenced,
   };
+}
+
+/** Without it, nobody could say whose files they are: that isn't done without. */
+function effectiveUser(): number | undefined {
+  try {
+    return process.geteuid?.();
+  } catch (cause) {
+    throw new KeyboundError(
+      "store_unavailable",
+      "The runtime doesn't tell whose files may be trusted. With Deno, allow it: --allow-sys=uid.",
+      { cause },
+    );
+  }
 }
 
 /** A heartbeat must not keep a process alive whose work has ended. */

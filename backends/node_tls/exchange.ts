@@ -113,9 +113,16 @@ function open(request: Request, body: RequestBody, agent: Agent): ClientRequest 
       maxHeaderSize: MAX_HEADER_SIZE,
     });
   } catch (cause) {
+    if (/^ERR_(INVALID|HTTP|UNESCAPED)_/.test((cause as { code?: string }).code ?? "")) {
+      throw new KeyboundError(
+        "invalid_argument",
+        "The method or a header of the request can't be sent over HTTP/1.1.",
+        { cause },
+      );
+    }
     throw new KeyboundError(
-      "invalid_argument",
-      "The method or a header of the request can't be sent over HTTP/1.1.",
+      "transport_not_available",
+      "The runtime doesn't let this program do TLS. Give it the permissions that the README lists.",
       { cause },
     );
   }
