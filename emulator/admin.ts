@@ -12,11 +12,11 @@
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { isKeyboundError } from "../src/errors.ts";
 import { type Method, METHODS } from "./control.ts";
 import type { Call } from "./facade.ts";
+import { sameText } from "./same_text.ts";
 import type { EmulatorAddresses } from "./types.ts";
 
 /** Largest request body in bytes. */
@@ -88,10 +88,4 @@ function send(response: ServerResponse, status: number, json: unknown): void {
     "cache-control": "no-store",
   });
   response.end(body);
-}
-
-/** Whether both are the same text; hashed first, so that the time tells not even the length. */
-function sameText(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

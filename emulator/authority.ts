@@ -31,6 +31,13 @@ export type Verdict = "trusted" | "untrusted" | "not_yet_valid" | "expired";
 const ISSUER = "CN=managedidentitysnissuer.login.microsoft.com, O=keybound emulator";
 const HOUR = 3600_000;
 const YEAR = 365 * 24 * HOUR;
+type ServerName = { type: "dns" | "ip"; value: string };
+/** What the emulator's servers are called. */
+const LOOPBACK: ServerName[] = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+  { type: "ip", value: "::1" },
+];
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate authority that lives as long as its emulator. */
@@ -126,13 +133,9 @@ export class Authority {
     const keys = await newKeys();
     // An impostor's root has our name but another key.
     const signer = kind === "untrusted" ? await newKeys() : this.#keys;
-    const names: { type: "dns" | "ip"; value: string }[] = kind === "wrong_host"
+    const names: ServerName[] = kind === "wrong_host"
       ? [{ type: "dns", value: "wrong.example" }]
-      : [
-        { type: "dns", value: "localhost" },
-        { type: "ip", value: "127.0.0.1" },
-        { type: "ip", value: "::1" },
-      ];
+      : LOOPBACK;
     const leaf = await x509.X509CertificateGenerator.create({
       serialNumber: serial(0),
       subject: [{ CN: [names[0]!.value] }],
@@ -151,12 +154,32 @@ export class Authority {
         await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
       ],
     });
-    const key = x509.PemConverter.encode(
-      await crypto.subtle.exportKey("pkcs8", keys.privateKey),
-      "PRIVATE KEY",
-    );
-    return { cert: leaf.toString("pem"), key };
+    return { cert: leaf.toString("pem"), key: await keyPem(x509, keys.privateKey) };
   }
+}
+
+/** What a server shows on loopback that no authority stands behind. `now`: ms, host's clock. */
+export async function issueSelfSigned(x509: Peers["x509"], now: number): Promise<ServerIdentity> {
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serial(0),
+    name: "CN=localhost",
+    notBefore: new Date(now - 2 * HOUR),
+    notAfter: new Date(now + YEAR),
+    signingAlgorithm: EC,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension(LOOPBACK),
+    ],
+  });
+  return { cert: certificate.toString("pem"), key: await keyPem(x509, keys.privateKey) };
+}
+
+async function keyPem(x509: Peers["x509"], key: CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
 }
 
 /** A serial number (hex) that is never negative, never repeats and ends in `sequence`. */

@@ -141,6 +141,7 @@ export class Control implements Methods {
   async reset(): Promise<void> {
     this.#clearScripts();
     this.#parts.core.reset();
+    await this.#parts.core.sourceHost.challenges.clear();
     this.#parts.recorder.clear();
     await this.#present();
   }

@@ -10,6 +10,7 @@ import { Attestor } from "./attestation.ts";
 import { Authority, type ServerIdentity } from "./authority.ts";
 import { describePeer, type Peer } from "./peer.ts";
 import { loadPeers, type Peers } from "./peers.ts";
+import { createSourceHost, type SourceHost } from "./source_host.ts";
 import { DEFAULT_STATE, type Surroundings, surroundings, withChanges } from "./state.ts";
 import { TokenIssuer } from "./token_issuer.ts";
 import type {
@@ -31,8 +32,9 @@ export class Core {
   readonly authority: Authority;
   readonly attestor: Attestor;
   readonly tokens: TokenIssuer;
-  /** Where the listeners are; set once they listen. */
-  addresses: EmulatorAddresses;
+  readonly sourceHost: SourceHost;
+  /** Where the endpoints are that others name; set once they listen. */
+  addresses: Pick<EmulatorAddresses, "mtls" | "attestation">;
   /** What can be scripted by `set`. */
   state: EmulatorState;
   readonly #initialState: EmulatorState;
@@ -42,7 +44,10 @@ export class Core {
   readonly #serverIdentities = new Map<string, Promise<ServerIdentity>>();
 
   private constructor(
-    parts: Pick<Core, "peers" | "surroundings" | "authority" | "attestor" | "tokens">,
+    parts: Pick<
+      Core,
+      "peers" | "surroundings" | "authority" | "attestor" | "tokens" | "sourceHost"
+    >,
     state: EmulatorState,
     hostTime: () => number,
   ) {
@@ -51,23 +56,32 @@ export class Core {
     this.authority = parts.authority;
     this.attestor = parts.attestor;
     this.tokens = parts.tokens;
+    this.sourceHost = parts.sourceHost;
     this.state = state;
     this.#initialState = state;
     this.#hostTime = hostTime;
-    const { ca } = parts.authority;
-    this.addresses = { metadata: "", mtls: "", resource: "", attestation: "", ca };
+    this.addresses = { mtls: "", attestation: "" };
   }
 
   /** A core with new keys. `hostTime`: milliseconds since the Unix epoch. */
   static async create(options: EmulatorOptions, hostTime: () => number): Promise<Core> {
     const peers = await loadPeers();
     const tokens = new TokenIssuer(peers.jose);
-    const [authority, attestor] = await Promise.all([
+    const [authority, attestor, sourceHost] = await Promise.all([
       Authority.create(peers.x509, hostTime()),
       Attestor.create(peers.jose),
+      createSourceHost(peers.x509, hostTime(), {
+        directory: options.arcChallengeDirectory,
+        announced: options.arcAnnouncedDirectory,
+      }),
     ]);
-    const parts = { peers, surroundings: surroundings(options), authority, attestor, tokens };
-    return new Core(parts, withChanges(DEFAULT_STATE, options.state ?? {}), hostTime);
+    const parts = { peers, authority, attestor, tokens, sourceHost };
+    const around = surroundings(options);
+    return new Core(
+      { ...parts, surroundings: around },
+      withChanges(DEFAULT_STATE, options.state ?? {}),
+      hostTime,
+    );
   }
 
   /** Milliseconds since the Unix epoch, as the emulator sees it. */

@@ -52,6 +52,11 @@ export function methodNotAllowed(allow: string): Reply {
   };
 }
 
+/** Whether the request has the header that no cross-site request can have. */
+export function hasMetadataHeader(headers: IncomingHttpHeaders): boolean {
+  return headers["metadata"]?.toString().toLowerCase() === "true";
+}
+
 /** The body parsed as a JSON object, or `undefined`. */
 export function jsonObject(body: Uint8Array): Record<string, unknown> | undefined {
   try {

@@ -11,6 +11,7 @@ import {
   type AddressInfo,
   createServer as createTcpServer,
   type Server as TcpServer,
+  type Socket,
 } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ServerIdentity } from "./authority.ts";
@@ -58,6 +59,28 @@ export async function listenHttp(serve: Serve, next: Numbering): Promise<Listene
   const connections = new Connections(next);
   const server = createHttpServer({ keepAliveTimeout: KEEP_ALIVE }, serve(connections));
   server.on("connection", (socket) => connections.accept(socket));
+  return await listen(server, connections);
+}
+
+/** An HTTPS listener that asks for no client certificate. */
+export async function listenHttps(
+  serve: Serve,
+  next: Numbering,
+  identity: ServerIdentity,
+): Promise<Listener> {
+  const connections = new Connections(next);
+  const server = createHttpsServer(
+    { ...identity, minVersion: "TLSv1.2", keepAliveTimeout: KEEP_ALIVE },
+    serve(connections),
+  );
+  server.on("connection", (socket: Socket) => connections.accept(socket));
+  // Before the HTTP server's own listener, so that no request comes before its version is known.
+  server.prependListener("secureConnection", (socket: TLSSocket) => {
+    const connection = connections.of(socket);
+    if (connection === undefined) return void socket.destroy();
+    connection.stream = socket;
+    connection.tlsVersion = socket.getProtocol();
+  });
   return await listen(server, connections);
 }
 

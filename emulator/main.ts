@@ -11,7 +11,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { isKeyboundError, KeyboundError } from "../src/errors.ts";
 import { serveEmulator } from "./server.ts";
-import type { EmulatorOptions } from "./types.ts";
+import type { EmulatorAddresses, EmulatorOptions } from "./types.ts";
 
 /** Milliseconds for the connections to end. */
 const GRACE = 1_000;
@@ -29,8 +29,17 @@ try {
   if (values["until-stdin-ends"] === true) {
     process.stdin.on("error", stop).on("close", stop).on("end", stop).resume();
   }
-  const { admin, metadata, mtls, resource, attestation, ca } = emulator;
-  const addresses = { metadata, mtls, resource, attestation, ca };
+  const { admin, metadata, mtls, resource, attestation, sources, ca } = emulator;
+  const { serviceFabricCertificate } = emulator;
+  const addresses: EmulatorAddresses = {
+    metadata,
+    mtls,
+    resource,
+    attestation,
+    sources,
+    serviceFabricCertificate,
+    ca,
+  };
   process.stdout.write(`${JSON.stringify({ addresses, admin })}\n`);
 } catch (error) {
   // The last line is for the process that started this one.

@@ -7,18 +7,20 @@
 
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
+import { bearerAnswer } from "./bearer_token.ts";
 import type { Core } from "./core.ts";
 import { judgeCsr } from "./csr_judge.ts";
 import {
   type Exchange,
   type Handler,
+  hasMetadataHeader,
   jsonObject,
   mediaType,
   methodNotAllowed,
   oauthError,
   type Reply,
 } from "./exchange.ts";
-import { chooseIdentity } from "./identity_selector.ts";
+import { type Choice, chooseIdentity, IMDS_SELECTORS } from "./identity_selector.ts";
 
 /** `Server` header of the metadata service. */
 export const IMDS_SERVER = "IMDS/150.870.65.1854";
@@ -32,7 +34,7 @@ export function platformMetadata(core: Core): Handler {
     if (core.state.v1Only) return { status: 404 };
     const refusal = refuse(exchange, "GET") ?? refuseVersion(exchange);
     if (refusal !== undefined) return refusal;
-    const identity = chooseIdentity(core.surroundings.identities, exchange.query);
+    const identity = chosen(core, exchange);
     if ("refusal" in identity) return oauthError(400, "invalid_request", identity.refusal);
     const { vmId, vmssId } = core.surroundings.cuId;
     return {
@@ -53,7 +55,7 @@ export function issueCredential(core: Core): Handler {
     if (core.state.v1Only) return { status: 404 };
     const refusal = refuse(exchange, "POST") ?? refuseVersion(exchange);
     if (refusal !== undefined) return refusal;
-    const identity = chooseIdentity(core.surroundings.identities, exchange.query);
+    const identity = chosen(core, exchange);
     if ("refusal" in identity) return oauthError(400, "invalid_request", identity.refusal);
     if (mediaType(exchange.headers) !== "application/json") {
       return oauthError(400, "invalid_request", "The content type is not application/json.");
@@ -107,38 +109,25 @@ export function imdsV1Token(core: Core): Handler {
   return async (exchange) => {
     const refusal = refuse(exchange, "GET");
     if (refusal !== undefined) return refusal;
-    if (exchange.query.get("api-version") !== "2018-02-01") {
+    const { query } = exchange;
+    if (only(query, "api-version") !== "2018-02-01") {
       return oauthError(400, "invalid_request", "The api-version is missing or not supported.");
     }
-    const resource = exchange.query.get("resource");
+    const resource = only(query, "resource");
     if (!resource) {
       return oauthError(400, "invalid_request", "Required query variable 'resource' is missing.");
     }
-    const identity = chooseIdentity(core.surroundings.identities, exchange.query);
+    const identity = chosen(core, exchange);
     if ("refusal" in identity) return oauthError(400, "invalid_request", identity.refusal);
-    const { clientId, tenantId } = identity.chosen;
-    const now = core.now();
-    const lifetime = core.state.tokenLifetime;
-    const seconds = Math.floor(lifetime / 1000);
+    const answer = await bearerAnswer(core, { principal: identity.chosen, resource });
+    const seconds = Math.floor(core.state.tokenLifetime / 1000);
     return {
       status: 200,
       json: {
-        access_token: await core.tokens.issue({
-          issuer: `${core.addresses.mtls}/${tenantId}/v2.0`,
-          audience: core.state.tokenAudience ?? resource,
-          principal: identity.chosen,
-          now,
-          lifetime,
-          thumbprint: undefined,
-          capabilities: [],
-        }),
-        client_id: clientId,
+        ...answer,
         expires_in: `${seconds}`,
-        expires_on: `${Math.floor(now / 1000) + seconds}`,
         ext_expires_in: `${seconds}`,
-        not_before: `${Math.floor(now / 1000)}`,
-        resource,
-        token_type: "Bearer",
+        not_before: `${Number(answer.expires_on) - seconds}`,
       },
     };
   };
@@ -171,10 +160,14 @@ export function computeMetadata(core: Core): Handler {
   };
 }
 
+function chosen(core: Core, { query }: Exchange): Choice {
+  return chooseIdentity(core.surroundings.identities, query, IMDS_SELECTORS);
+}
+
 /** What every metadata endpoint refuses, in the words of the real one. */
 function refuse(exchange: Exchange, method: string): Reply | undefined {
   if (exchange.method !== method) return methodNotAllowed(method);
-  if (exchange.headers["metadata"]?.toString().toLowerCase() !== "true") {
+  if (!hasMetadataHeader(exchange.headers)) {
     return oauthError(400, "invalid_request", "Required metadata header not specified");
   }
   if (exchange.headers["x-forwarded-for"] !== undefined) {
@@ -184,10 +177,15 @@ function refuse(exchange: Exchange, method: string): Reply | undefined {
 }
 
 function refuseVersion(exchange: Exchange): Reply | undefined {
-  const versions = exchange.query.getAll("cred-api-version");
-  return versions.length === 1 && versions[0] === "2.0"
+  return only(exchange.query, "cred-api-version") === "2.0"
     ? undefined
     : oauthError(400, "invalid_request", "The cred-api-version is missing or not supported.");
+}
+
+/** The value of a parameter that is there once. */
+function only(query: URLSearchParams, name: string): string | undefined {
+  const [value, ...others] = query.getAll(name);
+  return others.length === 0 ? value : undefined;
 }
 
 /** A public key whose private half nobody has. */

@@ -1,7 +1,8 @@
 /**
  * An emulator of everything a bound token needs: the metadata service (IMDS v1 and v2), the Entra
  * token endpoint over mutual TLS, the attestation service and a resource server that checks the
- * binding. Loopback only, on ports of its own, as strict as the real thing, and scriptable.
+ * binding; and of the other managed identity sources: App Service, Machine Learning, Cloud Shell,
+ * Arc, Service Fabric. Loopback only, on ports of its own, as strict as the real thing, and scriptable.
  *
  * @example
  * ```ts
@@ -30,6 +31,7 @@ export {
   DEFAULT_STATE,
   DEFAULT_TENANT_ID,
 } from "./state.ts";
+export type { SourceEnvironments } from "./source_environments.ts";
 export type * from "./steps.ts";
 export type * from "./traffic.ts";
 export type * from "./types.ts";

@@ -63,14 +63,21 @@ export function redirect(location: string, status: 301 | 302 | 303 | 307 | 308 =
   return { kind: "respond", status, headers: { location } };
 }
 
-/** The resource server wants a token that satisfies these claims. */
-export function claimsChallenge(claims: JsonObject): RespondStep {
+/**
+ * The resource server wants a token that satisfies these claims.
+ *
+ * @param scheme of the challenge.
+ */
+export function claimsChallenge(
+  claims: JsonObject,
+  scheme: "mtls_pop" | "Bearer" = "mtls_pop",
+): RespondStep {
   const encoded = Buffer.from(JSON.stringify(claims)).toString("base64");
   return {
     kind: "respond",
     status: 401,
     headers: {
-      "www-authenticate": `mtls_pop error="insufficient_claims", claims="${encoded}"`,
+      "www-authenticate": `${scheme} error="insufficient_claims", claims="${encoded}"`,
     },
     json: { error: "insufficient_claims" },
   };

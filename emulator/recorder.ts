@@ -43,6 +43,9 @@ const PLAIN_FIELDS = new Set([
 /** Query parameters whose values may be one. */
 const SECRET_QUERY = /token|secret|assertion|password|signature|code|key|^sig$/i;
 
+/** The hash of a token that was revoked (protocol.md section 6.9): it opens nothing. */
+const PLAIN_QUERY = "token_sha256_to_refresh";
+
 /** Longest value and most entries kept of one request. */
 const VALUE_LIMIT = 2048;
 const ENTRY_LIMIT = 100;
@@ -108,7 +111,7 @@ export function plainHeaders(headers: IncomingHttpHeaders): Record<string, strin
 
 /** Query values by name, secrets withheld. */
 export function plainQuery(query: URLSearchParams): Record<string, string | null> {
-  return pick([...query], (name) => !SECRET_QUERY.test(name));
+  return pick([...query], (name) => name === PLAIN_QUERY || !SECRET_QUERY.test(name));
 }
 
 /** Names of the fields of a form or JSON body, with the values that are no secret. */

@@ -1,27 +1,29 @@
 /**
- * A resource that takes bound tokens only, and only over the connection they are bound to.
+ * A resource that takes bound tokens over the connection they are bound to, and, where the state
+ * says so, unbound ones over any; never a bound token as if it were unbound.
  *
- * Any path answers `{sub, thumbprint, path, method, bytes}`; `/echo` sends the request's body back
- * as it comes, of any size.
+ * Any path answers `{sub, thumbprint, path, method, bytes}`, with a `thumbprint` of null for a
+ * bearer token; `/echo` sends the request's body back as it comes, of any size.
  *
  * @module
  */
 
-import { timingSafeEqual } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import type { Core } from "./core.ts";
 import type { Exchange, Handler, Reply } from "./exchange.ts";
+import { sameText } from "./same_text.ts";
 
-/** Who a request comes from, or why it is refused. */
-type Access = { readonly subject: string; readonly thumbprint: string } | {
+/** Who a request comes from, or why it is refused and what scheme would do. */
+type Access = { readonly subject: string; readonly thumbprint: string | null } | {
   readonly reason: string;
+  readonly scheme: "mtls_pop" | "Bearer";
 };
 
 /** Handler of everything on the resource server. */
 export function resourceServer(core: Core): Handler {
   return async (exchange) => {
     const access = await authorize(core, exchange);
-    if ("reason" in access) return unauthorized(access.reason);
+    if ("reason" in access) return unauthorized(access.scheme, access.reason);
     const { request, path, method } = exchange;
     if (path === "/echo") {
       return {
@@ -38,42 +40,43 @@ export function resourceServer(core: Core): Handler {
 }
 
 async function authorize(core: Core, exchange: Exchange): Promise<Access> {
-  const [scheme, token, ...rest] = (exchange.headers.authorization ?? "").split(" ");
-  if (scheme?.toLowerCase() !== "mtls_pop" || !token || rest.length > 0) {
-    return { reason: "An mtls_pop token is required" };
+  const [given, token, ...rest] = (exchange.headers.authorization ?? "").split(" ");
+  const bearer = given?.toLowerCase() === "bearer" && core.state.acceptBearer;
+  const scheme = bearer ? "Bearer" : "mtls_pop";
+  const boundOnly = { reason: "An mtls_pop token is required", scheme: "mtls_pop" } as const;
+  if ((!bearer && given?.toLowerCase() !== "mtls_pop") || !token || rest.length > 0) {
+    return boundOnly;
   }
   const { peer } = exchange;
-  if (peer === undefined) return { reason: "No client certificate was presented" };
+  if (!bearer && peer === undefined) {
+    return { reason: "No client certificate was presented", scheme };
+  }
   let payload;
   try {
     payload = await core.tokens.verify(token, core.now());
   } catch {
-    return { reason: "The token is invalid or has expired" };
+    return { reason: "The token is invalid or has expired", scheme };
   }
-  const { aud, sub, cnf } = payload;
+  const { aud, sub = "", cnf } = payload;
+  if (bearer && cnf !== undefined) return boundOnly;
   const plain = (audience: string) => audience.replace(/\/$/, "");
   if (typeof aud !== "string" || !core.state.audiences.map(plain).includes(plain(aud))) {
-    return { reason: "The token is for another audience" };
+    return { reason: "The token is for another audience", scheme };
   }
+  if (bearer || peer === undefined) return { subject: sub, thumbprint: null };
   const bound = (cnf as { "x5t#S256"?: unknown } | undefined)?.["x5t#S256"];
-  if (typeof bound !== "string" || !equalText(bound, peer.thumbprint)) {
-    return { reason: "The token is not bound to the client certificate presented" };
+  if (typeof bound !== "string" || !sameText(bound, peer.thumbprint)) {
+    return { reason: "The token is not bound to the client certificate presented", scheme };
   }
-  return { subject: sub ?? "", thumbprint: peer.thumbprint };
+  return { subject: sub, thumbprint: peer.thumbprint };
 }
 
-function unauthorized(reason: string): Reply {
+function unauthorized(scheme: string, reason: string): Reply {
   return {
     status: 401,
     headers: {
-      "www-authenticate": `mtls_pop error="invalid_token", error_description="${reason}"`,
+      "www-authenticate": `${scheme} error="invalid_token", error_description="${reason}"`,
     },
     json: { error: "invalid_token", error_description: reason },
   };
-}
-
-/** Whether both texts are the same; the time taken depends on their lengths alone. */
-function equalText(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -60,17 +60,39 @@ export const resultSchemas: Readonly<Record<Method, v.GenericSchema>> = {
 
 const url = v.pipe(v.string(), v.url(), v.maxLength(256));
 
+const secret = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{16,128}$/, "Not a secret of an emulator."),
+);
+
 /** Addresses of an emulator. */
 export const addressesSchema: v.GenericSchema<unknown, EmulatorAddresses> = v.object({
   metadata: url,
   mtls: url,
   resource: url,
   attestation: url,
+  sources: v.object({
+    appservice: v.object({ IDENTITY_ENDPOINT: url, IDENTITY_HEADER: secret }),
+    servicefabric: v.object({
+      IDENTITY_ENDPOINT: url,
+      IDENTITY_HEADER: secret,
+      IDENTITY_SERVER_THUMBPRINT: v.pipe(text, v.regex(/^[0-9A-F]{40}$/, "Not a SHA-1.")),
+    }),
+    machinelearning: v.object({
+      MSI_ENDPOINT: url,
+      MSI_SECRET: secret,
+      DEFAULT_IDENTITY_CLIENT_ID: text,
+    }),
+    cloudshell: v.object({ MSI_ENDPOINT: url }),
+    arc: v.object({ IDENTITY_ENDPOINT: url, IMDS_ENDPOINT: url }),
+    imds: v.object({ AZURE_POD_IDENTITY_AUTHORITY_HOST: url }),
+  }),
+  serviceFabricCertificate: text,
   ca: text,
 });
 
 /** Access to the admin endpoint: on this host only, since the secret travels in the clear. */
 export const adminSchema: v.GenericSchema<unknown, AdminAccess> = v.object({
   url: v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/, "Not a loopback URL.")),
-  secret: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{16,128}$/, "Not an admin secret.")),
+  secret,
 });

@@ -16,6 +16,8 @@ import {
   issueCredential,
   platformMetadata,
 } from "./metadata.ts";
+import { appService, arc, cloudShell, machineLearning, serviceFabric } from "./sources.ts";
+import { SERVICE_FABRIC_PATH, SOURCE_PATHS } from "./source_environments.ts";
 import { resourceServer } from "./resource_server.ts";
 import { jwks, openidConfiguration, tokenEndpoint } from "./token_endpoint.ts";
 import type { EndpointName } from "./traffic.ts";
@@ -54,6 +56,23 @@ export function metadataService(core: Core): ListenerService {
       }
     },
   };
+}
+
+/** Routes of the sources that share an origin. */
+export function sourcesService(core: Core): ListenerService {
+  const routes = new Map<string, Route>([
+    [SOURCE_PATHS.appservice, { endpoint: "appservice", handler: appService(core) }],
+    [SOURCE_PATHS.machinelearning, { endpoint: "machinelearning", handler: machineLearning(core) }],
+    [SOURCE_PATHS.cloudshell, { endpoint: "cloudshell", handler: cloudShell(core) }],
+    [SOURCE_PATHS.arc, { endpoint: "arc", handler: arc(core) }],
+  ]);
+  return { route: (path) => routes.get(path) ?? UNKNOWN };
+}
+
+/** Routes of Service Fabric. */
+export function serviceFabricService(core: Core): ListenerService {
+  const route: Route = { endpoint: "servicefabric", handler: serviceFabric(core) };
+  return { route: (path) => path === SERVICE_FABRIC_PATH ? route : UNKNOWN };
 }
 
 /** Routes of the attestation service. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { KeyboundError } from "../src/errors.ts";
 import type { EndpointName, MtlsListener } from "./traffic.ts";
@@ -23,6 +24,8 @@ export const integer = (
   maximum: number,
 ): v.GenericSchema<unknown, number> =>
   v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum));
+/** A path that can stand in a header. */
+const headerPath = v.pipe(text, v.regex(/^[\x20-\x7e]+$/, "Not a path of printable ASCII."));
 const duration = integer(-CENTURY, CENTURY);
 
 /** Names of endpoints. */
@@ -33,6 +36,11 @@ export const ENDPOINTS: readonly EndpointName[] = [
   "imdsv1",
   "imdsv1_probe",
   "compute",
+  "appservice",
+  "machinelearning",
+  "cloudshell",
+  "arc",
+  "servicefabric",
   "attest",
   "token",
   "jwks",
@@ -65,6 +73,7 @@ const state = v.strictObject({
   tokenAudience: v.nullable(text),
   tokenBound: v.boolean(),
   audiences: v.pipe(v.array(text), v.maxLength(1000)),
+  acceptBearer: v.boolean(),
   serverCertificate: v.picklist(["valid", "expired", "wrong_host", "untrusted"]),
   maxTlsVersion: v.picklist(["TLSv1.2", "TLSv1.3"]),
   certificateOverTls13: v.boolean(),
@@ -101,6 +110,11 @@ export const optionsSchema: v.GenericSchema<unknown, EmulatorOptions> = v.strict
     v.strictObject({ vmId: v.optional(text), vmssId: v.optional(text) }),
     v.check((cuId) => Boolean(cuId.vmId || cuId.vmssId), "Give a vmId, a vmssId or both."),
   )),
+  arcChallengeDirectory: v.optional(v.pipe(
+    headerPath,
+    v.check((path) => isAbsolute(path), "Not an absolute path."),
+  )),
+  arcAnnouncedDirectory: v.optional(headerPath),
   history: v.optional(integer(1, 100_000)),
   state: v.optional(changesSchema),
 });

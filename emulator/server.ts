@@ -12,22 +12,41 @@ import { Control } from "./control.ts";
 import { Core } from "./core.ts";
 import { type ListenerService, serveEndpoints, type Service } from "./endpoint_server.ts";
 import { type Call, emulatorOf } from "./facade.ts";
-import { type Listener, listenHttp, listenMtls, type MtlsBehaviour } from "./listeners.ts";
+import {
+  type Listener,
+  listenHttp,
+  listenHttps,
+  listenMtls,
+  type MtlsBehaviour,
+} from "./listeners.ts";
 import { Queue } from "./queue.ts";
 import { Recorder } from "./recorder.ts";
-import { attestationService, metadataService, resourceService, tokenService } from "./routes.ts";
+import {
+  attestationService,
+  metadataService,
+  resourceService,
+  serviceFabricService,
+  sourcesService,
+  tokenService,
+} from "./routes.ts";
 import { check, ENDPOINTS, optionsSchema } from "./schemas.ts";
+import { sourceEnvironments } from "./source_environments.ts";
 import type { Step } from "./steps.ts";
 import type { EndpointName, MtlsListener } from "./traffic.ts";
-import type { Emulator, EmulatorOptions } from "./types.ts";
+import type { Emulator, EmulatorAddresses, EmulatorOptions } from "./types.ts";
 
 /** Starts an emulator in this process. */
 export async function serveEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const checked = check(optionsSchema, options, "options");
   const core = await Core.create(checked, Date.now);
   const opened: Listener[] = [];
+  let closing: Promise<unknown> | undefined;
+  // Whoever closes it again waits for the same end.
   const close = async () => {
-    await Promise.all(opened.map((listener) => listener.close()));
+    await (closing ??= Promise.all([
+      core.sourceHost.challenges.close(),
+      ...opened.map((listener) => listener.close()),
+    ]));
   };
   try {
     return await open(core, checked.history ?? 1000, opened, close);
@@ -72,13 +91,27 @@ async function open(
   const attestation = await noted(listenHttp(serve(attestationService(core)), next));
   const token = await mtls("token", tokenService(core));
   const resource = await mtls("resource", resourceService(core));
-  core.addresses = {
-    metadata: `http://127.0.0.1:${metadata.port}`,
-    mtls: `https://127.0.0.1:${token.port}`,
-    resource: `https://127.0.0.1:${resource.port}`,
-    attestation: `http://127.0.0.1:${attestation.port}`,
+  const sources = await noted(listenHttp(serve(sourcesService(core)), next));
+  const { sourceHost } = core;
+  const serviceFabric = await noted(
+    listenHttps(serve(serviceFabricService(core)), next, sourceHost.serviceFabric),
+  );
+  const addresses: EmulatorAddresses = {
+    metadata: origin("http", metadata),
+    mtls: origin("https", token),
+    resource: origin("https", resource),
+    attestation: origin("http", attestation),
+    sources: sourceEnvironments({
+      ...sourceHost,
+      metadata: origin("http", metadata),
+      sources: origin("http", sources),
+      serviceFabric: origin("https", serviceFabric),
+      defaultClientId: defaultClientId(core),
+    }),
+    serviceFabricCertificate: sourceHost.serviceFabric.cert,
     ca: core.authority.ca,
   };
+  core.addresses = addresses;
 
   const control = new Control({ core, recorder, scripts, listeners: { token, resource } });
   let closed = false;
@@ -87,14 +120,23 @@ async function open(
     return await control.call(method, args);
   };
   const secret = randomBytes(32).toString("base64url");
-  const admin = await noted(listenHttp(() => serveAdmin(secret, core.addresses, call), next));
+  const admin = await noted(listenHttp(() => serveAdmin(secret, addresses, call), next));
   return emulatorOf({
-    addresses: core.addresses,
-    admin: { url: `http://127.0.0.1:${admin.port}`, secret },
+    addresses,
+    admin: { url: origin("http", admin), secret },
     call,
     close: async () => {
       closed = true;
       await closeAll();
     },
   });
+}
+
+function origin(scheme: "http" | "https", { port }: Listener): string {
+  return `${scheme}://127.0.0.1:${port}`;
+}
+
+function defaultClientId({ surroundings: { identities } }: Core): string {
+  const system = identities.find((identity) => identity.kind === "system");
+  return (system ?? identities[0])?.clientId ?? "";
 }

@@ -52,6 +52,7 @@ export const DEFAULT_STATE: EmulatorState = {
   tokenAudience: null,
   tokenBound: true,
   audiences: ["https://vault.azure.net", "https://management.azure.com"],
+  acceptBearer: true,
   serverCertificate: "valid",
   maxTlsVersion: "TLSv1.3",
   certificateOverTls13: true,

@@ -20,6 +20,16 @@ export type EndpointName =
   | "imdsv1_probe"
   /** `GET /metadata/instance/compute` */
   | "compute"
+  /** App Service: `GET` */
+  | "appservice"
+  /** Machine Learning: `GET` */
+  | "machinelearning"
+  /** Cloud Shell: `POST` */
+  | "cloudshell"
+  /** Arc: `GET`, the challenged request and the one that answers the challenge. */
+  | "arc"
+  /** Service Fabric: `GET` over https */
+  | "servicefabric"
   /** `POST /attest/keyguard` */
   | "attest"
   /** `POST /{tenant}/oauth2/v2.0/token` */

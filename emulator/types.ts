@@ -5,6 +5,7 @@
  */
 
 import type { Closing, ConnectionFault, Step } from "./steps.ts";
+import type { SourceEnvironments } from "./source_environments.ts";
 import type { Counts, EndpointName, MtlsListener, RequestRecord } from "./traffic.ts";
 
 /** A managed identity that the emulated metadata service knows. */
@@ -78,6 +79,8 @@ export interface EmulatorState {
   /** Audiences that the resource server takes, trailing slash ignored.
    * @default ["https://vault.azure.net", "https://management.azure.com"] */
   readonly audiences: readonly string[];
+  /** Whether the resource server takes a token without `cnf` as `Bearer`. @default true */
+  readonly acceptBearer: boolean;
   /** Certificate that the mTLS listeners show. @default "valid" */
   readonly serverCertificate: "valid" | "expired" | "wrong_host" | "untrusted";
   /** Highest TLS version of the mTLS listeners. @default "TLSv1.3" */
@@ -96,6 +99,17 @@ export interface EmulatorOptions {
   readonly applications?: readonly EmulatedApplication[];
   /** The virtual machine. @default { vmId: "test-vm-id", vmssId: "test-vmss-id" } */
   readonly cuId?: ComputeUnitId;
+  /**
+   * Directory (absolute path) of the files of Arc's challenges, made if need be. Each is written
+   * with mode 0600 and removed when it is used, withdrawn by `reset`, or by `close`.
+   * @default a temporary directory that goes with the emulator
+   */
+  readonly arcChallengeDirectory?: string;
+  /**
+   * Directory that Arc's challenges name, for a client whose file access is redirected.
+   * @default `arcChallengeDirectory`
+   */
+  readonly arcAnnouncedDirectory?: string;
   /** How many request records are kept. @default 1000 */
   readonly history?: number;
   /** State to start with. */
@@ -144,7 +158,11 @@ export interface EmulatorAddresses {
   readonly resource: string;
   /** `http://127.0.0.1:<port>`: the attestation service. */
   readonly attestation: string;
-  /** PEM of the CA of all its certificates. */
+  /** Ready-made environments, secrets included, in which a client finds each source. */
+  readonly sources: SourceEnvironments;
+  /** PEM of Service Fabric's self-signed certificate. */
+  readonly serviceFabricCertificate: string;
+  /** PEM of the CA of all its certificates but Service Fabric's. */
   readonly ca: string;
 }
 

@@ -107,8 +107,9 @@ export function boundRequest(input: string | URL | Request, init: RequestInit): 
     // Without its cause: the runtime's error quotes the URL, which may hold a secret.
     throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.");
   }
-  if (!request.url.startsWith("https:")) {
-    throw new KeyboundError("invalid_argument", "A bound token is only ever sent over https.");
+  // Not every runtime refuses a user and a password in a URL.
+  if (!/^https:\/\/[^/@]+\//.test(request.url)) {
+    throw new KeyboundError("invalid_argument", "A bound token goes to plain https URLs only.");
   }
   const body = init.body ?? (input instanceof Request ? input.body : undefined) ?? "";
   const isRepeatable = typeof body === "string" || ArrayBuffer.isView(body) ||

@@ -18,8 +18,7 @@
  * `managed_identity_unreachable_network`, `managed_identity_response_parse_failure`,
  * `invalid_timestamp_format`, `invalid_token_provider_response_value`,
  * `invalid_managed_identity_id_type`, `user_assigned_managed_identity_not_supported`,
- * `user_assigned_managed_identity_not_configurable_at_runtime`,
- * `mtls_pop_not_supported_for_environment`.
+ * `user_assigned_managed_identity_not_configurable_at_runtime`.
  *
  * Token endpoint, as the server sent them (RFC 6749 section 5.2, RFC 8707 section 2, OpenID Connect
  * and Entra's own): `access_denied`, `invalid_client`, `invalid_grant`,
@@ -69,7 +68,6 @@ export type ErrorCode =
   | "managed_identity_unreachable_network"
   | "min_strength_not_met"
   | "missing_dependency"
-  | "mtls_pop_not_supported_for_environment"
   | "mtls_pop_requires_keyguard"
   | "mtls_pop_token_not_supported_in_imds_v1"
   | "network_unreachable"

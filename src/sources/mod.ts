@@ -35,6 +35,9 @@ import type {
   SourceRequest,
 } from "./source.ts";
 
+export type { Retry } from "../http.ts";
+export { type Identity, type ManagedIdentityId, resolveIdentity } from "../identity.ts";
+export type { KeyStrength } from "../keys.ts";
 export type {
   BearerAnswer,
   BearerQuery,

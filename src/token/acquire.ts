@@ -65,6 +65,7 @@ async function tokenFor(
   context: FlightContext,
 ): Promise<TokenResult> {
   const { cache, tokens, clock, random } = dependencies;
+  const askedOn = clock.now();
   const answer = await requestToken(dependencies, request, binding, context, () => {
     cache.proved(request.alias, binding, clock.now());
   });
@@ -77,7 +78,7 @@ async function tokenFor(
   // A binding evicted meanwhile must not leave a token behind (healing rule 8).
   const isCurrent = cache.provedAt(request.alias, binding) !== undefined;
   if (isCurrent && now < staleAt) {
-    tokens.set(request.cacheKey, result, { receivedOn: now, staleAt, refreshAt });
+    tokens.set(request.cacheKey, result, askedOn, { receivedOn: now, staleAt, refreshAt });
   }
   return result;
 }

@@ -76,8 +76,9 @@ export class TokenCache {
     return { promise: entry.promise, refreshDue };
   }
 
-  /** Keeps a token. */
-  set(key: string, result: TokenResult, times: TokenTimes): void {
+  /** Keeps a token that was asked for then, if none has been received since. */
+  set(key: string, result: TokenResult, askedOn: number, times: TokenTimes): void {
+    if ((this.#entries.get(key)?.receivedOn ?? 0) > askedOn) return;
     this.#entries.delete(key);
     const cached = Object.freeze({ ...result, fromCache: true });
     const promise = Promise.resolve(cached);

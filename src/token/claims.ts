@@ -40,7 +40,7 @@ function parseClaims(text: string): JsonObject {
   }
   throw new KeyboundError(
     "invalid_json_claims_format",
-    "The claims are not a JSON object. Pass a claims challenge base64-decoded.",
+    "The claims are not a JSON object. Was the challenge decoded?",
   );
 }
 

@@ -58,6 +58,6 @@ export function normalizeResource(resource: string): string {
   if (/^[^\s\p{Cc}]{1,2048}$/u.test(bare)) return bare;
   throw new KeyboundError(
     "invalid_argument",
-    "'resource' must be a URI like https://vault.azure.net, or an application id.",
+    "'resource' must be like https://vault.azure.net.",
   );
 }

@@ -74,8 +74,14 @@ describe("the admin endpoint", () => {
     await other.close();
     assert.notEqual(other.admin.secret, emulator.admin.secret);
     assert.ok(other.admin.secret.length >= 43);
-    const { metadata, mtls, resource, attestation, admin } = other;
-    for (const url of [metadata, mtls, resource, attestation, admin.url]) {
+    const { metadata, mtls, resource, attestation, sources, admin } = other;
+    const published = Object.values(sources).flatMap((environment: Record<string, string>) =>
+      Object.entries(environment)
+        .filter(([name]) => /ENDPOINT|HOST/.test(name))
+        .map(([, value]) => value)
+    );
+    assert.equal(published.length, 7);
+    for (const url of [metadata, mtls, resource, attestation, admin.url, ...published]) {
       assert.equal(new URL(url).hostname, "127.0.0.1");
     }
   });
@@ -115,6 +121,8 @@ describe("the admin endpoint", () => {
       const connected = await connectEmulator(emulator.admin);
       assert.equal(connected.metadata, emulator.metadata);
       assert.equal(connected.ca, emulator.ca);
+      assert.deepEqual(connected.sources, emulator.sources);
+      assert.equal(connected.serviceFabricCertificate, emulator.serviceFabricCertificate);
       await connected.set({ v1Only: true });
       assert.equal((await emulator.state()).v1Only, true);
       await connected.advance(60_000);

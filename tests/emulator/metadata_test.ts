@@ -136,7 +136,10 @@ describe("the emulated metadata service", () => {
     const refusals: [string, string][] = [
       ["no API version", "resource=https://vault.azure.net"],
       ["another API version", "api-version=2017-01-01&resource=https://vault.azure.net"],
+      ["the API version twice", `${query}&api-version=2018-02-01`],
       ["no resource", "api-version=2018-02-01"],
+      ["two resources", `${query}&resource=https://graph.microsoft.com`],
+      ["another source's selector", `${query}&clientid=${USER.clientId}`],
       ["an unknown identity", `${query}&object_id=00000000-0000-4000-8000-000000000000`],
     ];
     for (const [what, wrong] of refusals) {

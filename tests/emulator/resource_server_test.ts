@@ -84,6 +84,59 @@ describe("the emulated resource server", () => {
     });
   }
 
+  const bearerRefusals: [string, () => Promise<string>, RegExp, RegExp][] = [
+    [
+      "a bearer token where only bound ones will do",
+      async () => {
+        const bearer = await token(undefined, "Bearer");
+        await emulator.set({ acceptBearer: false });
+        return bearer;
+      },
+      /mtls_pop token is required/,
+      /^mtls_pop /,
+    ],
+    [
+      "an expired bearer token",
+      async () => {
+        const bearer = await token(undefined, "Bearer");
+        await emulator.advance(2 * 24 * 3600_000);
+        return bearer;
+      },
+      /invalid or has expired/,
+      /^Bearer /,
+    ],
+    [
+      "a bearer token for another audience",
+      () => token("https://graph.microsoft.com", "Bearer"),
+      /another audience/,
+      /^Bearer /,
+    ],
+  ];
+  for (const [what, bearer, reason, challenge] of bearerRefusals) {
+    it(`refuses ${what}`, async () => {
+      const answer = await call(`Bearer ${await bearer()}`, { client: undefined });
+      assert.equal(answer.status, 401);
+      assert.match(`${answer.json["error_description"]}`, reason);
+      assert.match(`${answer.headers["www-authenticate"]}`, challenge);
+    });
+  }
+
+  it("takes a bearer token that is bound to nothing, over any connection", async () => {
+    const bearer = await token(undefined, "Bearer");
+    for (const sending of [{ client: undefined }, {}]) {
+      const answer = await call(`Bearer ${bearer}`, sending);
+      assert.equal(answer.status, 200, answer.body.toString());
+      assert.equal(answer.json["thumbprint"], null);
+      assert.match(`${answer.json["sub"]}`, /^[0-9a-f-]{36}$/);
+    }
+  });
+
+  it("asks the bearer of a token for claims in the bearer's scheme", async () => {
+    await emulator.script("resource", claimsChallenge({ access_token: {} }, "Bearer"));
+    const answer = await call(`Bearer ${await token(undefined, "Bearer")}`);
+    assert.match(`${answer.headers["www-authenticate"]}`, /^Bearer error="insufficient_claims"/);
+  });
+
   it("answers who called and how, given a token and its certificate", async () => {
     const body = randomBytes(1000);
     const answer = await call(`mtls_pop ${await token()}`, { method: "PUT", body });

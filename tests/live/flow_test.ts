@@ -8,16 +8,25 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { detect } from "../../backends/detect.ts";
 import {
+  claimsChallenge,
   type ConnectionFault,
   type Counts,
   DEFAULT_IDENTITIES,
+  DEFAULT_TENANT_ID,
   type Emulator,
   invalidClient,
+  redirect,
   spawnEmulator,
   type Step,
 } from "../../emulator/mod.ts";
-import type { KeyboundEvent } from "../../src/events.ts";
-import { type ManagedIdentity, managedIdentity, type ManagedIdentityOptions } from "../../mod.ts";
+import {
+  type KeyboundEvent,
+  type ManagedIdentity,
+  managedIdentity,
+  type ManagedIdentityId,
+  type ManagedIdentityOptions,
+} from "../../mod.ts";
+import { attribute, COMMON_NAME, DOMAIN_COMPONENT, parseName } from "../../src/x509/name.ts";
 
 const VAULT = "https://vault.azure.net";
 
@@ -101,17 +110,26 @@ describe("a bound token from the emulator", () => {
     assert.equal(new Set(ids).size, 1);
   });
 
-  it("is of the identity asked for, by client id, object id or resource id", async () => {
-    const user = DEFAULT_IDENTITIES.find(({ kind }) => kind === "user")!;
-    const ids = [{ clientId: user.clientId }, { objectId: user.objectId }, {
-      resourceId: user.resourceId,
-    }];
-    for (const id of ids) {
-      const identity = await identityOf(id as Partial<ManagedIdentityOptions>);
+  const [system, user] = DEFAULT_IDENTITIES;
+  const named: [name: string, id: ManagedIdentityId, clientId: string][] = [
+    ["the host's own identity", {}, system!.clientId],
+    ["a client id", { clientId: user!.clientId }, user!.clientId],
+    ["an object id", { objectId: user!.objectId! }, user!.clientId],
+    ["a resource id", { resourceId: user!.resourceId! }, user!.clientId],
+  ];
+  for (const [name, id, clientId] of named) {
+    it(`comes with a certificate for ${name} whose subject names client and tenant`, async () => {
+      const identity = await identityOf(id);
       const { binding } = await identity.getToken({ resource: VAULT });
-      assert.equal(binding.clientId, user.clientId);
-    }
-  });
+      const subject = parseName(binding.credential.leaf.subject);
+      assert.equal(attribute(subject, COMMON_NAME), clientId);
+      assert.equal(attribute(subject, DOMAIN_COMPONENT), DEFAULT_TENANT_ID);
+      assert.equal(binding.clientId, clientId);
+      const again = await identity.getToken({ resource: VAULT });
+      assert.equal(again.binding, binding);
+      assert.equal(await counted(), "1+1+1+0");
+    });
+  }
 
   it("isn't to be had for an identity that the host doesn't have", async () => {
     const identity = await identityOf({ clientId: "00000000-0000-0000-0000-000000000000" });
@@ -131,7 +149,6 @@ describe("a bound token from the emulator", () => {
   });
 
   it("is renewed with claims when the resource server challenges", async () => {
-    const { claimsChallenge } = await import("../../emulator/mod.ts");
     const identity = await identityOf();
     const claims = { access_token: { nbf: { essential: true, value: "1700000000" } } };
     await emulator.script("resource", claimsChallenge(claims));
@@ -167,13 +184,19 @@ describe("a binding that breaks over real TLS", () => {
     });
   }
 
-  it("heals with one mint after a reset under TLS 1.3", async () => {
-    const identity = await identityOf({ tokenTlsVersion: "TLSv1.3" });
-    await identity.getToken({ resource: VAULT });
-    await emulator.fault("token", { kind: "alert", alert: "certificate_expired" });
-    await identity.getToken({ resource: VAULT, forceRefresh: true });
-    assert.equal(await counted(), "2+2+2+0");
-  });
+  const late: [name: string, fault: ConnectionFault][] = [
+    ["a reset", { kind: "close", at: "second_flight", how: "reset" }],
+    ["alert certificate_expired", { kind: "alert", alert: "certificate_expired" }],
+  ];
+  for (const [name, fault] of late) {
+    it(`heals with one mint after ${name} under TLS 1.3`, async () => {
+      const identity = await identityOf({ tokenTlsVersion: "TLSv1.3" });
+      await identity.getToken({ resource: VAULT });
+      await emulator.fault("token", fault);
+      await identity.getToken({ resource: VAULT, forceRefresh: true });
+      assert.equal(await counted(), "2+2+2+0");
+    });
+  }
 
   it("heals with one mint after invalid_client, and after a revocation", async () => {
     const identity = await identityOf();
@@ -259,6 +282,22 @@ describe("answers that break off", () => {
       await identity.getToken({ resource: VAULT });
       const { issuecredential } = await emulator.counts();
       assert.equal(issuecredential, endpoint === "issuecredential" ? 2 : 1);
+    });
+  }
+
+  for (const endpoint of ["getplatformmetadata", "issuecredential"] as const) {
+    it(`${endpoint}, redirect: redirect_refused, and nothing is asked of the target`, async () => {
+      const identity = await identityOf();
+      const target = `${emulator.metadata}/metadata/instance/compute?api-version=2021-02-01`;
+      await emulator.script(endpoint, redirect(target));
+      await assert.rejects(identity.getToken({ resource: VAULT }), {
+        code: "redirect_refused",
+        status: 307,
+      });
+      const asked = (await emulator.requests()).map((request) => request.endpoint);
+      const expected = ["getplatformmetadata", "issuecredential"];
+      assert.deepEqual(asked, expected.slice(0, expected.indexOf(endpoint) + 1));
+      await identity.getToken({ resource: VAULT });
     });
   }
 

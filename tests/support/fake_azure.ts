@@ -5,6 +5,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import "reflect-metadata";
 import { Pkcs10CertificateRequest } from "@peculiar/x509";
 import { memoryStore } from "../../backends/memory/mod.ts";
@@ -115,6 +116,8 @@ export async function fakeAzure(
 
   const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init);
+    // `fetch` follows redirects unless it is told not to, and takes the request's body along.
+    assert.equal(init?.redirect, "manual");
     request.signal.throwIfAborted();
     const endpoint = request.url.includes("/issuecredential")
       ? "issuecredential"
