@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { AcquisitionContext } from "../imds/request.ts";
+import type { Attestor } from "../attestation.ts";
+import type { Identity } from "../identity.ts";
+import type { AcquisitionContext, MetadataService } from "../imds/request.ts";
 import type { KeyAlgorithm, KeyProvider, KeyStrength, SigningKey } from "../keys.ts";
 import type { SingleFlight } from "../single_flight.ts";
 import type { CertStore } from "../stores.ts";
 import type { MtlsTransport } from "../transports.ts";
 import type { Binding } from "./binding.ts";
 import type { BindingCache } from "./cache.ts";
-import type { MintDependencies } from "./mint.ts";
 
 /** Which key is wanted. */
 export interface KeyChoice {
@@ -29,6 +30,16 @@ export interface KeyDemands {
   readonly minStrength?: KeyStrength | undefined;
   /** Whether the key is to be attested, which only KeyGuard keys can be. */
   readonly attest: boolean;
+}
+
+/** What a mint needs. */
+export interface MintDependencies extends MetadataService {
+  /** Whose certificate it is. */
+  readonly identity: Identity;
+  /** Attests the key, where the certificate is to be an attested one. */
+  readonly attestor: Attestor | undefined;
+  /** Hashing. */
+  readonly crypto: Crypto;
 }
 
 /** What the process holds: backends, caches, flights, settings. */

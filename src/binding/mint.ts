@@ -7,25 +7,14 @@
 import { attestationToken, type Attestor } from "../attestation.ts";
 import { ClientCredential } from "../credential.ts";
 import { KeyboundError } from "../errors.ts";
-import type { Identity } from "../identity.ts";
 import { issueCredential, type IssuedCredential } from "../imds/credential.ts";
 import { getPlatformMetadata, type PlatformMetadata } from "../imds/metadata.ts";
-import type { AcquisitionContext, MetadataService } from "../imds/request.ts";
+import type { AcquisitionContext } from "../imds/request.ts";
 import type { SigningKey } from "../keys.ts";
 import { isInForce } from "../policy/renewal.ts";
 import { createCertificateRequest } from "../x509/csr.ts";
 import type { Binding } from "./binding.ts";
-import type { FlightContext } from "./context.ts";
-
-/** What a mint needs. */
-export interface MintDependencies extends MetadataService {
-  /** Whose certificate it is. */
-  readonly identity: Identity;
-  /** Attests the key, where the certificate is to be an attested one. */
-  readonly attestor: Attestor | undefined;
-  /** Hashing. */
-  readonly crypto: Crypto;
-}
+import type { FlightContext, MintDependencies } from "./context.ts";
 
 /**
  * A certificate for the key that `obtainKey` gives, which is called at once, beside the first

@@ -11,7 +11,7 @@ import type { ProbeEvent } from "../events.ts";
 import type { AcquisitionContext } from "../imds/request.ts";
 import type { SigningKey } from "../keys.ts";
 import { verifySignature } from "../x509/verify.ts";
-import type { MintDependencies } from "./mint.ts";
+import type { MintDependencies } from "./context.ts";
 
 /** A key that hasn't answered after this many milliseconds is out of reach, not dead. */
 const PROBE_TIMEOUT = 10_000;
