@@ -145,8 +145,10 @@ async function handshake(
 /** Ends the connection, after these bytes; reads on, since unread data would turn FIN into RST. */
 function end(socket: Socket, how: Closing, last?: Uint8Array): void {
   const close = () => {
-    if (how === "reset") socket.resetAndDestroy();
-    else socket.end();
+    if (how === "fin") socket.end();
+    // A socket that is shutting down can't be reset any more, and one that fails to be never closes.
+    else if (socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
   };
   socket.resume();
   if (last === undefined) close();
