@@ -17,6 +17,7 @@
 
 export type { AttestationRequest, Attestor } from "./src/attestation.ts";
 export { cachingAttestor, type CachingAttestorOptions } from "./src/caching_attestor.ts";
+export type { BearerSupport } from "./src/bearer_support.ts";
 export type { Binding } from "./src/binding/binding.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
 export { ClientCredential } from "./src/credential.ts";
@@ -65,7 +66,7 @@ export type {
   TokenOptions,
 } from "./src/managed_identity_options.ts";
 export type { CertStore, LockOptions, StoredBinding } from "./src/stores.ts";
-export type { TokenResult } from "./src/token/cache.ts";
+export type { BearerToken, BindingWish, BoundToken, TokenResult } from "./src/token/result.ts";
 export {
   type FailureClass,
   type FailureSignal,

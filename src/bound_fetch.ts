@@ -11,8 +11,8 @@ import { prove } from "./binding/obtain.ts";
 import { isAlive } from "./binding/probe.ts";
 import { KeyboundError } from "./errors.ts";
 import { healCause } from "./policy/healing.ts";
-import type { TokenResult } from "./token/cache.ts";
 import { claimsChallenge } from "./token/challenge.ts";
+import type { BoundToken } from "./token/result.ts";
 import { wireError } from "./wire_error.ts";
 
 /** What a bound fetch needs of the identity. */
@@ -24,7 +24,7 @@ export interface BoundFetchOptions {
   /** UUID of everything this fetch sets off. */
   readonly correlationId: string;
   /** A token; a new one where claims are given. */
-  readonly getToken: (claims?: string) => Promise<TokenResult>;
+  readonly getToken: (claims?: string) => Promise<BoundToken>;
 }
 
 /** Hosts of Azure Key Vault, which wants to be told that the token is bound. */
@@ -50,7 +50,7 @@ export async function boundFetch(
     const { reminted } = await prove(dependencies, demands, token.binding, context);
     return reminted ? await getToken() : token;
   };
-  const attempt = async (bare: Request, token: TokenResult) => {
+  const attempt = async (bare: Request, token: BoundToken) => {
     const { credential } = token.binding;
     authorize(bare, token);
     try {
@@ -87,7 +87,7 @@ export async function boundFetch(
  * itself, not a copy: on Node, a copy would stop following the caller's signal as soon as the
  * original is garbage.
  */
-function authorize({ headers, url }: Request, { tokenType, accessToken }: TokenResult): void {
+function authorize({ headers, url }: Request, { tokenType, accessToken }: BoundToken): void {
   headers.set("Authorization", `${tokenType} ${accessToken}`);
   if (KEY_VAULT.test(new URL(url).hostname) && !headers.has("x-ms-tokenboundauth")) {
     headers.set("x-ms-tokenboundauth", "true");

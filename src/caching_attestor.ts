@@ -8,7 +8,7 @@ import * as v from "valibot";
 import type { AttestationRequest, Attestor } from "./attestation.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { base64, fromBase64url, fromUtf8 } from "./encoding.ts";
-import { parseJson } from "./parse.ts";
+import { fields, parseJson } from "./parse.ts";
 import { raceSignal, SingleFlight } from "./single_flight.ts";
 
 /** Options of {@linkcode cachingAttestor}. */
@@ -56,7 +56,7 @@ export function cachingAttestor(
 }
 
 /** Seconds since the epoch, as a number or a numeric string. */
-const Claims = v.looseObject({
+const Claims = fields({
   exp: v.custom<number | string>((value) =>
     typeof value !== "object" && /^\d{1,12}(\.\d{1,6})?$/.test(String(value))
   ),

@@ -28,6 +28,10 @@
  * `token_not_bound`, `token_audience_mismatch`, `invalid_token_response`, `service_not_available`,
  * `http_status_not_200`, `not_found`, `non_parsable_oauth_error`, `request_throttled`.
  *
+ * Metadata of an authorization server (RFC 8414): `invalid_server_metadata`, `issuer_mismatch`.
+ *
+ * Resource servers: `invalid_token`, `jwks_unavailable`.
+ *
  * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
  * `tls_credential_suspect`, `tls_server_untrusted`, `tls_protocol_error`, `transport_failed` (the
  * runtime aborted a request of its own accord), `response_too_large`, `redirect_refused`.
@@ -55,10 +59,14 @@ export type ErrorCode =
   | "invalid_pem"
   | "invalid_request"
   | "invalid_scope"
+  | "invalid_server_metadata"
   | "invalid_target"
   | "invalid_timestamp_format"
+  | "invalid_token"
   | "invalid_token_provider_response_value"
   | "invalid_token_response"
+  | "issuer_mismatch"
+  | "jwks_unavailable"
   | "key_file_invalid"
   | "key_provider_unavailable"
   | "key_unusable"

@@ -147,7 +147,13 @@ export interface StoreEvent extends EventBase {
 }
 
 /** Endpoints, as events and errors name them. */
-export type EndpointName = "getplatformmetadata" | "issuecredential" | "token" | "resource";
+export type EndpointName =
+  | "discovery"
+  | "getplatformmetadata"
+  | "introspection"
+  | "issuecredential"
+  | "resource"
+  | "token";
 
 /** Everything that `onEvent` receives. */
 export type KeyboundEvent =

@@ -9,7 +9,6 @@ import type { Obtained } from "./binding/context.ts";
 import { boundFetch, boundRequest } from "./bound_fetch.ts";
 import { systemClock } from "./clock.ts";
 import { KeyboundError } from "./errors.ts";
-import { emitOutcome, emitter } from "./events.ts";
 import { certificateAlias, resolveIdentity } from "./identity.ts";
 import { metadataBase } from "./imds/endpoint.ts";
 import type { SigningKey } from "./keys.ts";
@@ -21,9 +20,10 @@ import type {
 import { PROBE_INTERVAL, REMINT_COOLDOWN } from "./policy/healing.ts";
 import { SingleFlight } from "./single_flight.ts";
 import { acquireToken, type TokenDependencies, type TokenRequest } from "./token/acquire.ts";
-import { TokenCache, type TokenResult } from "./token/cache.ts";
 import { mergeClaims } from "./token/claims.ts";
 import { normalizeResource } from "./token/request.ts";
+import type { BindingWish, BoundToken, TokenResult } from "./token/result.ts";
+import { Tokens, type TokenWay } from "./token/tokens.ts";
 
 /**
  * The managed identity of this host: its own, or a user-assigned one by `clientId`, `resourceId` or
@@ -54,20 +54,9 @@ export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentit
     throw new KeyboundError("invalid_argument", `'${name}' must be a positive number.`);
   }
 
-  const tokens = new TokenCache(tokenCacheSize);
-  const tokenFlights = new SingleFlight<TokenResult>();
+  const tokens = new Tokens<TokenResult<"preferred">>(tokenCacheSize, { clock, crypto, onEvent });
   const flights = new SingleFlight<Obtained | undefined>();
   const keyFlights = new SingleFlight<SigningKey>();
-  let isClosed = false;
-
-  /** Starts an acquisition: one correlation id for all its requests and events. */
-  const begin = (alias: string, correlationId: string = crypto.randomUUID()) => {
-    if (!/^[\w-]{1,64}$/.test(correlationId)) {
-      throw new KeyboundError("invalid_argument", "'correlationId' must be a UUID.");
-    }
-    const emit = emitter(onEvent, () => clock.now(), correlationId, alias);
-    return { correlationId, emit };
-  };
   const retire = (thumbprint: string) => {
     for (const transport of options.transports) transport.retire(thumbprint);
   };
@@ -91,16 +80,16 @@ export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentit
     keyFlights,
     probeInterval,
     remintCooldown,
-    begin,
+    begin: tokens.begin,
     onEvict: ({ credential: { thumbprint } }) => {
       retire(thumbprint);
-      return tokens.evict(thumbprint);
+      return tokens.cache.evict(thumbprint);
     },
     onRotate: ({ credential: { thumbprint } }) => {
       retire(thumbprint);
-      tokens.expedite(thumbprint);
+      tokens.cache.expedite(thumbprint);
     },
-    tokens,
+    tokens: tokens.cache,
     throttle: new Map(),
     tokenTimeout,
     tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
@@ -122,84 +111,60 @@ export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentit
     };
   };
 
-  /** The same question asked at the same time is asked once. */
-  const acquire = (
-    kind: "miss" | "claims" | "force" | "refresh",
-    cacheKey: string,
-    resource: string,
-    asked: TokenOptions,
-  ): Promise<TokenResult> => {
-    const request = requestOf(cacheKey, resource, asked);
-    const context = begin(request.alias, asked.correlationId);
-    const acquired = tokenFlights.run(
-      `${kind}\n${asked.claims ?? ""}\n${cacheKey}`,
-      (signal) => acquireToken(dependencies, request, { ...context, signal }),
-      asked.signal,
-    );
-    if (kind === "refresh") emitOutcome(context.emit, kind, acquired);
-    return acquired;
+  const bound: TokenWay<TokenOptions, BoundToken> = {
+    cacheKey: tokenCacheKey,
+    alias: ({ attest = false }) => certificateAlias(identity, attest),
+    acquirer(asked, cacheKey) {
+      const request = requestOf(cacheKey, normalizeResource(asked.resource), asked);
+      return async (context) => {
+        await side?.admit(request, context);
+        return await acquireToken(dependencies, request, context);
+      };
+    },
   };
 
-  /** Not async: a hit costs no promise but the cached one. */
-  const tokenOf = (asked: TokenOptions): Promise<TokenResult> => {
-    if (isClosed) throw closedError();
-    const { attest = false, claims, correlationId, forceRefresh, signal, ...rest } = asked;
-    signal?.throwIfAborted();
-    const resource = normalizeResource(asked.resource);
-    const cacheKey = tokenCacheKey(resource, asked);
-    if (claims !== undefined) return acquire("claims", cacheKey, resource, asked);
-    if (forceRefresh === true) return acquire("force", cacheKey, resource, asked);
-    const hit = tokens.get(cacheKey, clock.now());
-    if (onEvent !== undefined) {
-      const { emit } = begin(certificateAlias(identity, attest), correlationId);
-      emit({ type: "cache", outcome: hit === undefined ? "miss" : "hit" });
-    }
-    if (hit === undefined) return acquire("miss", cacheKey, resource, asked);
-    // In the background, so it ends with nobody's signal and goes by an id of its own.
-    if (hit.refreshDue) acquire("refresh", cacheKey, resource, { ...rest, attest });
-    return hit.promise;
-  };
-
-  const getToken = (asked: TokenOptions): Promise<TokenResult> => {
-    try {
-      return tokenOf(asked);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
-
-  return {
-    getToken,
+  const own: ManagedIdentity = {
+    getToken<Wish extends BindingWish>(asked: TokenOptions<Wish>): Promise<TokenResult<Wish>> {
+      try {
+        return tokens.get(bound, asked) as Promise<TokenResult<Wish>>;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
     async fetch(input, init) {
-      const { resource, attest, minStrength, clientClaims, forceRefresh, ...others } = init;
-      const { correlationId = crypto.randomUUID(), ...rest } = others;
-      const made = boundRequest(input, rest);
+      const made = boundRequest(input, init);
       const [{ signal }] = made;
-      const demanded = { attest, minStrength, clientClaims, correlationId };
-      const asked = { resource, forceRefresh, signal, ...demanded };
+      const { correlationId = crypto.randomUUID() } = init;
+      const asked = { ...init, signal, correlationId };
       return await boundFetch(made, {
         dependencies,
         correlationId,
-        demands: requestOf("", normalizeResource(resource), asked),
-        getToken: (claims) => getToken({ ...asked, claims }),
+        demands: requestOf("", normalizeResource(init.resource), asked),
+        getToken: async (claims) => await tokens.get(bound, { ...asked, claims }),
       });
     },
+    // deno-lint-ignore require-await
+    async capabilities() {
+      throw bearerMissing();
+    },
     close() {
-      isClosed = true;
-      for (const each of [tokenFlights, flights, keyFlights]) each.abortAll(closedError());
+      const reason = new KeyboundError("closed", "This identity has been closed. Make a new one.");
+      for (const each of [tokens, flights, keyFlights]) each.abortAll(reason);
       return Promise.resolve();
     },
   };
+  const side = options.bearer?.attach({ options, dependencies, tokens, bound, own });
+  return side?.identity ?? own;
+}
+
+function bearerMissing(): KeyboundError {
+  return new KeyboundError("invalid_argument", "Not without 'bearer': see keybound/sources.");
 }
 
 /** Everything that one identity's tokens differ by. Only the last part may hold a line feed. */
-function tokenCacheKey(
-  resource: string,
-  { attest, minStrength, clientClaims }: TokenOptions,
-): string {
-  return `${resource}\n${attest === true ? 1 : 0}\n${minStrength ?? ""}\n${clientClaims ?? ""}`;
-}
-
-function closedError(): KeyboundError {
-  return new KeyboundError("closed", "This identity has been closed. Make a new one.");
+function tokenCacheKey(asked: TokenOptions): string {
+  const { binding = "mtls_pop", resource, attest, minStrength, clientClaims } = asked;
+  if (binding !== "mtls_pop") throw bearerMissing();
+  const parts = [normalizeResource(resource), attest === true, minStrength, clientClaims];
+  return parts.join("\n");
 }

@@ -5,12 +5,14 @@
  */
 
 import type { Attestor } from "./attestation.ts";
+import type { BearerSupport } from "./bearer_support.ts";
 import type { Clock } from "./clock.ts";
 import type { EventListener } from "./events.ts";
 import type { ManagedIdentityId } from "./identity.ts";
 import type { KeyAlgorithm, KeyProvider, KeyStrength } from "./keys.ts";
 import type { CertStore } from "./stores.ts";
-import type { TokenResult } from "./token/cache.ts";
+import type { Capabilities, CapabilitiesOptions } from "./sources/source.ts";
+import type { BindingWish, TokenResult } from "./token/result.ts";
 import type { MtlsTransport, TlsVersion } from "./transports.ts";
 
 /** The backends of a host: what `detect()` gives. */
@@ -23,6 +25,12 @@ export interface Host {
   transports: readonly MtlsTransport[];
   /** Environment variables by name. @default {} */
   environment?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Bearer tokens and what the host can do: `bearerTokens` of `keybound/sources`. Not part of the
+   * core, so that who wants bound tokens only doesn't carry it.
+   * @default none: `binding` can't be anything but `mtls_pop`
+   */
+  bearer?: BearerSupport;
 }
 
 /** Options of {@linkcode managedIdentity}. Times are in milliseconds. */
@@ -63,7 +71,13 @@ export interface ManagedIdentityOptions extends Host, ManagedIdentityId {
 }
 
 /** What a token is asked with. */
-export interface TokenOptions {
+export interface TokenOptions<Wish extends BindingWish = BindingWish> {
+  /**
+   * What the token is to be bound to. `preferred` gives a bound token where the host can and a
+   * bearer token where it can't; what only a bound token can meet (`attest`, `minStrength`,
+   * `clientClaims`) is refused with it. @default "mtls_pop"
+   */
+  binding?: Wish;
   /** The resource's URI or application id; a `/.default` at its end is dropped. */
   resource: string;
   /** Whether the key must be attested (KeyGuard only). @default false */
@@ -74,6 +88,11 @@ export interface TokenOptions {
   claims?: string;
   /** Claims of the client's own (JSON text): part of the cache's key. */
   clientClaims?: string;
+  /**
+   * Query parameters for the source of bearer tokens, in place of its own where the names are the
+   * same: part of the cache's key. With `binding: "bearer"` only.
+   */
+  extraQueryParameters?: Readonly<Record<string, string>>;
   /** Whether to ask the token endpoint even if a token is cached. @default false */
   forceRefresh?: boolean;
   /** UUID for every request of the acquisition. @default a new one */
@@ -88,18 +107,29 @@ export type BoundRequestInit = RequestInit & Omit<TokenOptions, "signal" | "clai
 /** A managed identity. */
 export interface ManagedIdentity {
   /**
-   * A bound token, from memory if one is there.
+   * A token, from memory if one is there: a bound one if nothing else is asked for.
    *
    * Rejects with a {@linkcode KeyboundError} (see `ErrorCode`) or the signal's reason.
    */
-  getToken(options: TokenOptions): Promise<TokenResult>;
+  getToken<Wish extends BindingWish = "mtls_pop">(
+    options: TokenOptions<Wish>,
+  ): Promise<TokenResult<Wish>>;
   /**
-   * Sends a request with token and certificate together, over https. A 401 with a claims challenge
+   * Sends a request with token and certificate together, over https; with a bearer token, if that
+   * is asked for, by plain fetch, which verifies servers as the runtime does. A 401 with a claims challenge
    * is answered with a new token once, if the body can be sent twice.
    *
    * Rejects as `getToken` does, and with the code of a failure on the wire.
    */
   fetch(input: string | URL | Request, init: BoundRequestInit): Promise<Response>;
+  /**
+   * Where tokens come from and whether the host can bind them (protocol.md section 7.9): found by
+   * probes of the metadata service, once; that there is nothing is believed for 60 seconds.
+   *
+   * Rejects with `invalid_argument` where `bearer` is missing, `invalid_managed_identity_endpoint`,
+   * or the signal's reason. A deadline that passes is an answer.
+   */
+  capabilities(options?: Pick<CapabilitiesOptions, "deadline" | "signal">): Promise<Capabilities>;
   /**
    * Aborts every acquisition under way; nothing is answered any more. Requests to resource servers
    * end by their own signals, and the host's backends stay.

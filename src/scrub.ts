@@ -4,8 +4,7 @@
  * @module
  */
 
-import * as v from "valibot";
-import { parse, parseJson } from "./parse.ts";
+import { fields, parse, parseJson } from "./parse.ts";
 
 const MAX_LENGTH = 600;
 
@@ -19,7 +18,7 @@ export function scrub(text: string): string {
 }
 
 /** `{"error":"...","error_description":"..."}` and its relatives, or Azure's nested form. */
-const ErrorBody = v.looseObject({});
+const ErrorBody = fields({});
 
 /** What an error body says in its known fields; nothing else of it is passed on. */
 export function describeErrorBody(text: string): string {

@@ -14,12 +14,12 @@ export function wireError(
   error: unknown,
   endpoint: EndpointName,
   { correlationId, emit }: Pick<AcquisitionContext, "correlationId" | "emit">,
+  source: string = endpoint === "resource" ? "Resource" : "TokenEndpoint",
 ): unknown {
   if (!(error instanceof KeyboundError) || error.correlationId !== undefined) return error;
   const { code, message, retryable, status } = error;
   if (error instanceof TransportError) emit({ type: "failure", endpoint, ...error.verdict });
   else if (code === "request_timeout") emit({ type: "failure", endpoint, class: "timeout" });
-  const source = endpoint === "resource" ? "Resource" : "TokenEndpoint";
   const details = { cause: error, retryable, status, correlationId, source };
   return new KeyboundError(code, message, details);
 }

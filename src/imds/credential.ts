@@ -4,10 +4,9 @@
  * @module
  */
 
-import * as v from "valibot";
 import { base64, type Bytes, fromBase64 } from "../encoding.ts";
 import type { Identity } from "../identity.ts";
-import { HttpsBase, Identifier, parseJson, text } from "../parse.ts";
+import { fields, HttpsBase, Identifier, parseJson, text } from "../parse.ts";
 import { imdsPolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -18,7 +17,7 @@ import {
   metadataServiceError,
 } from "./request.ts";
 
-const CredentialMessage = v.looseObject({
+const CredentialMessage = fields({
   client_id: Identifier,
   tenant_id: Identifier,
   certificate: text(/^[^]{1,65536}$/),

@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { KeyboundError } from "../errors.ts";
 import type { Identity } from "../identity.ts";
-import { Identifier, parse, parseJson, parseUrl } from "../parse.ts";
+import { fields, Identifier, parse, parseJson, parseUrl } from "../parse.ts";
 import { imdsProbePolicy } from "../policy/retry.ts";
 import { describeErrorBody } from "../scrub.ts";
 import { credentialUrl } from "./endpoint.ts";
@@ -30,8 +30,8 @@ export interface PlatformMetadata {
   readonly attestationEndpoint: string;
 }
 
-const PlatformMetadataMessage = v.looseObject({
-  cuId: v.looseObject({}),
+const PlatformMetadataMessage = fields({
+  cuId: fields({}),
   clientId: Identifier,
   tenantId: Identifier,
   attestationEndpoint: v.custom<string>((value) =>

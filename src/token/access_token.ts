@@ -5,12 +5,11 @@
  * @module
  */
 
-import * as v from "valibot";
 import { fromBase64url, fromUtf8 } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";
-import { parse, parseJson, parseUrl } from "../parse.ts";
+import { fields, parse, parseJson, parseUrl } from "../parse.ts";
 
-const Claims = v.looseObject({});
+const Claims = fields({});
 
 /**
  * Refuses a JWT that isn't bound to this certificate (`x5t#S256`, RFC 8705 section 3.1) or that
@@ -39,7 +38,7 @@ export function checkBoundToken(token: string, thumbprint: string, resource: str
 }
 
 /** The claims of a signed JWT, unverified; `undefined` for any other kind of token. */
-function jwtClaims(token: string): v.InferOutput<typeof Claims> | undefined {
+export function jwtClaims(token: string): Record<string, unknown> | undefined {
   const parts = token.split(".");
   if (parts.length !== 3) return undefined;
   try {
@@ -53,7 +52,7 @@ function jwtClaims(token: string): v.InferOutput<typeof Claims> | undefined {
  * Whether an audience can stand for a resource. A resource may be named by its application id or
  * with another path, so only two URIs that differ in scheme or host are surely not the same.
  */
-function isMeant(audience: string, resource: string): boolean {
+export function isMeant(audience: string, resource: string): boolean {
   const [a, b] = [parseUrl(audience), parseUrl(resource)];
   if (a === undefined || b === undefined) return true;
   return a.protocol === b.protocol && a.host === b.host;

@@ -13,14 +13,15 @@ import { healCause } from "../policy/healing.ts";
 import { minimumLifeLeft } from "../policy/renewal.ts";
 import { MAX_RETRY_AFTER } from "../policy/retry.ts";
 import { EXPIRY_MARGIN, jitteredRefresh, refreshTime } from "../policy/token_life.ts";
-import type { TokenCache, TokenResult } from "./cache.ts";
+import type { TokenCache } from "./cache.ts";
 import { requestToken, type TokenEndpoint, type TokenQuery } from "./endpoint.ts";
 import type { TokenAnswer } from "./response.ts";
+import type { BoundToken } from "./result.ts";
 
 /** What acquisitions share. */
 export interface TokenDependencies extends BindingDependencies, TokenEndpoint {
   /** Tokens so far. */
-  readonly tokens: TokenCache;
+  readonly tokens: Pick<TokenCache<BoundToken>, "set">;
 }
 
 /** One token wanted. */
@@ -35,7 +36,7 @@ export async function acquireToken(
   dependencies: TokenDependencies,
   request: TokenRequest,
   context: FlightContext,
-): Promise<TokenResult> {
+): Promise<BoundToken> {
   const { throttle, clock } = dependencies;
   const start = clock.now();
   const throttled = throttle.get(request.cacheKey);
@@ -44,7 +45,7 @@ export async function acquireToken(
     throw throttled.error;
   }
   const { binding, reminted } = await obtainBinding(dependencies, request, context);
-  let result: TokenResult;
+  let result: BoundToken;
   try {
     result = await tokenFor(dependencies, request, binding, context);
   } catch (error) {
@@ -63,7 +64,7 @@ async function tokenFor(
   request: TokenRequest,
   binding: Binding,
   context: FlightContext,
-): Promise<TokenResult> {
+): Promise<BoundToken> {
   const { cache, tokens, clock, random } = dependencies;
   const askedOn = clock.now();
   const answer = await requestToken(dependencies, request, binding, context, () => {
@@ -88,7 +89,7 @@ function tokenResult(
   binding: Binding,
   now: number,
   correlationId: string,
-): TokenResult {
+): BoundToken {
   const refreshOn = refreshTime({
     receivedOn: now,
     expiresIn: expiresIn * 1000,

@@ -5,28 +5,15 @@
  * @module
  */
 
-import type { Binding } from "../binding/binding.ts";
 import { CLOCK_SKEW } from "../policy/renewal.ts";
 import { REFRESH_PAUSE } from "../policy/token_life.ts";
 
-/** A token as a caller gets it. */
-export interface TokenResult {
-  /** The access token. Send it together with `binding`, as one pair. */
-  readonly accessToken: string;
-  /** `mtls_pop`: useless without the binding's key. Also the scheme of the `Authorization` header. */
-  readonly tokenType: "mtls_pop";
-  /** End of its life, in milliseconds since the Unix epoch. */
-  readonly expiresOn: number;
-  /** When it will be refreshed in the background, in milliseconds since the Unix epoch. */
-  readonly refreshOn?: number;
-  /** The certificate and key it is bound to. */
-  readonly binding: Binding;
-  /** The managed-identity source it came from. */
-  readonly source: "Imds";
+/** What of a token the cache looks at. */
+export interface CacheableToken {
+  /** The certificate it is bound to, if it is. */
+  readonly binding?: { readonly credential: { readonly thumbprint: string } } | undefined;
   /** Whether it was served from memory. */
   readonly fromCache: boolean;
-  /** Correlation id (UUID) of the acquisition that got it from the token endpoint. */
-  readonly correlationId: string;
 }
 
 /** A token's times, in milliseconds since the Unix epoch. */
@@ -40,23 +27,23 @@ export interface TokenTimes {
 }
 
 /** A cached token. */
-interface Entry extends TokenTimes {
-  readonly result: TokenResult;
+interface Entry<Token> extends TokenTimes {
+  readonly result: Token;
   /** Made once, so that a hit costs no promise of its own. */
-  readonly promise: Promise<TokenResult>;
+  readonly promise: Promise<Token>;
 }
 
 /** What a lookup found. */
-export interface Hit {
+export interface Hit<Token> {
   /** The result, ready to be returned. */
-  readonly promise: Promise<TokenResult>;
+  readonly promise: Promise<Token>;
   /** Whether a refresh should be started; says so once a minute at most. */
   readonly refreshDue: boolean;
 }
 
 /** A bounded cache of tokens; the one used longest ago goes first. */
-export class TokenCache {
-  readonly #entries = new Map<string, Entry>();
+export class TokenCache<Token extends CacheableToken> {
+  readonly #entries = new Map<string, Entry<Token>>();
   readonly #capacity: number;
 
   /** A cache for this many tokens. */
@@ -65,7 +52,7 @@ export class TokenCache {
   }
 
   /** The token of this key, if it has life left. */
-  get(key: string, now: number): Hit | undefined {
+  get(key: string, now: number): Hit<Token> | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
@@ -77,7 +64,7 @@ export class TokenCache {
   }
 
   /** Keeps a token that was asked for then, if none has been received since. */
-  set(key: string, result: TokenResult, askedOn: number, times: TokenTimes): void {
+  set(key: string, result: Token, askedOn: number, times: TokenTimes): void {
     if ((this.#entries.get(key)?.receivedOn ?? 0) > askedOn) return;
     this.#entries.delete(key);
     const cached = Object.freeze({ ...result, fromCache: true });
@@ -90,19 +77,19 @@ export class TokenCache {
 
   /** Throws away the tokens bound to this certificate and says how many there were. */
   evict(thumbprint: string): number {
-    let evicted = 0;
-    for (const [key, { result }] of this.#entries) {
-      if (result.binding.credential.thumbprint !== thumbprint) continue;
-      this.#entries.delete(key);
-      evicted++;
-    }
-    return evicted;
+    const bound = this.#boundTo(thumbprint);
+    for (const [key] of bound) this.#entries.delete(key);
+    return bound.length;
   }
 
   /** Makes the tokens bound to this certificate due for a refresh: it has a successor. */
   expedite(thumbprint: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.result.binding.credential.thumbprint === thumbprint) entry.refreshAt = 0;
-    }
+    for (const [, entry] of this.#boundTo(thumbprint)) entry.refreshAt = 0;
+  }
+
+  #boundTo(thumbprint: string): [key: string, entry: Entry<Token>][] {
+    return [...this.#entries].filter(([, { result }]) =>
+      result.binding?.credential.thumbprint === thumbprint
+    );
   }
 }

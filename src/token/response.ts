@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { type ErrorCode, KeyboundError } from "../errors.ts";
 import type { Answer } from "../http.ts";
-import { parse, parseJson, Seconds, text } from "../parse.ts";
+import { fields, parse, parseJson, Seconds, text } from "../parse.ts";
 import { describeErrorBody, scrub } from "../scrub.ts";
 
 /** A token as answered; times in seconds. */
@@ -20,13 +20,13 @@ export interface TokenAnswer {
   readonly refreshIn: number | undefined;
 }
 
-const Success = v.looseObject({
+const Success = fields({
   // RFC 6750 section 2.1: what a header can carry.
   access_token: text(/^[\x21-\x7e]{1,65536}$/),
   expires_in: Seconds,
 });
 
-const Refusal = v.looseObject({ error: text(/^[^]{1,256}$/) });
+const Refusal = fields({ error: text(/^[^]{1,256}$/) });
 
 const SOURCE = "TokenEndpoint";
 
@@ -70,7 +70,8 @@ export function readTokenAnswer(
   };
 }
 
-function refusal(answer: Answer, correlationId: string): KeyboundError {
+/** What an answer with another status than 200 means, as {@linkcode readTokenAnswer} throws it. */
+export function refusal(answer: Answer, correlationId: string): KeyboundError {
   const { status, text: body, retryAfter } = answer;
   const message = parseJson(Refusal, body);
   const error = message?.error;
