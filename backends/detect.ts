@@ -4,10 +4,12 @@
  * @module
  */
 
-import process from "node:process";
-import { METADATA_HOST_VARIABLE } from "../src/imds/endpoint.ts";
 import type { Host } from "../src/managed_identity_options.ts";
+import type { ManagedIdentitySources } from "../src/sources/source.ts";
+import { bearerTokens } from "../src/sources/bearer.ts";
 import { fileKeyStorage, fileStore } from "./files/mod.ts";
+import { hostEnvironment } from "./host/environment.ts";
+import { hostAccess } from "./host/mod.ts";
 import { memoryStore } from "./memory/mod.ts";
 import { nodeTlsTransport } from "./node_tls/mod.ts";
 import { webcryptoKeys } from "./webcrypto/mod.ts";
@@ -22,8 +24,13 @@ export interface DetectOptions {
   directory?: string;
   /** PEM of the CAs that servers are verified against, in place of the runtime's. */
   ca?: string;
-  /** Environment variables. @default those of the process */
+  /** Environment variables. @default those of the process that name a source of managed identity */
   environment?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Where bearer tokens come from, in place of what this host has: `azureCli()` on a laptop.
+   * @default the host's own source
+   */
+  sources?: ManagedIdentitySources;
 }
 
 /** The backends of a host, and why these. */
@@ -35,8 +42,8 @@ export interface DetectedHost extends Host {
 /**
  * Looks for the strongest keys this host has and the transport that does TLS with them.
  *
- * Nothing is read or written before the first token but the environment variable
- * `AZURE_POD_IDENTITY_AUTHORITY_HOST` (Deno: `--allow-env` for it, or it counts as unset).
+ * Nothing is read or written before the first token but the environment variables that tell where
+ * managed identities come from (Deno: those without `--allow-env` count as unset).
  *
  * Rejects with `store_unavailable` where a directory is given and the runtime doesn't tell whose
  * files may be trusted (Deno without `--allow-sys=uid`).
@@ -48,16 +55,14 @@ export interface DetectedHost extends Host {
  */
 // deno-lint-ignore require-await
 export async function detect(options: DetectOptions = {}): Promise<DetectedHost> {
-  const { directory, ca } = options;
-  const environment = options.environment ?? {
-    [METADATA_HOST_VARIABLE]: variable(METADATA_HOST_VARIABLE),
-  };
+  const { directory, ca, sources } = options;
   const storage = directory === undefined ? undefined : fileKeyStorage({ directory });
   return {
     keys: webcryptoKeys(storage === undefined ? {} : { storage }),
     store: directory === undefined ? memoryStore() : fileStore({ directory }),
     transports: [nodeTlsTransport(ca === undefined ? {} : { ca })],
-    environment,
+    environment: options.environment ?? hostEnvironment(),
+    bearer: bearerTokens(sources === undefined ? { host: hostAccess() } : { sources }),
     reasons: [
       "Software keys by WebCrypto: no other key backend is configured.",
       directory === undefined
@@ -66,13 +71,4 @@ export async function detect(options: DetectOptions = {}): Promise<DetectedHost>
       "TLS by the runtime's own stack, which takes software keys.",
     ],
   };
-}
-
-/** An environment variable, or nothing where the runtime doesn't let it be read. */
-function variable(name: string): string | undefined {
-  try {
-    return process.env[name];
-  } catch {
-    return undefined;
-  }
 }

@@ -2,8 +2,9 @@
  * The main job from end to end on whatever runtime runs this file, against a running emulator:
  * a bound token, its use, its theft, and four ways in which a binding breaks and heals.
  *
- * Reads `{"url","secret"}` of the emulator's admin endpoint from standard input and writes one JSON
- * object a line: `{"step",...}` as things happen, at last `{"result":{...}}`.
+ * Reads `{"admin":{"url","secret"},"arcDirectory"}` from standard input, the emulator's admin
+ * endpoint and where it puts Azure Arc's challenges, and writes one JSON object a line:
+ * `{"step",...}` as things happen, at last `{"result":{...}}`.
  *
  * @module
  */
@@ -17,10 +18,13 @@ import { webcryptoKeys } from "../backends/webcrypto/mod.ts";
 import { connectEmulator, type Counts, type Emulator, invalidClient } from "../emulator/mod.ts";
 import {
   ClientCredential,
+  type Clock,
   type ManagedIdentity,
   managedIdentity,
+  systemClock,
   type TokenResult,
 } from "../mod.ts";
+import { askEverySource, type SourceRow } from "./sources.ts";
 import { base64, fromBase64, fromBase64url, fromUtf8 } from "../src/encoding.ts";
 
 const RESOURCE = "https://vault.azure.net";
@@ -37,6 +41,7 @@ interface Result {
   warm: { requests: number; microseconds: number };
   certificateCached: Requests;
   healed: Record<"deadKey" | "rejectedCertificate" | "handshakeReset" | "invalidClient", Healed>;
+  sources: SourceRow[];
 }
 
 type Requests = Pick<Counts, "getplatformmetadata" | "issuecredential" | "token">;
@@ -47,7 +52,8 @@ interface Healed {
   tokenRequests: number;
 }
 
-const emulator = await connectEmulator(JSON.parse(await readStandardInput()));
+const { admin, arcDirectory } = JSON.parse(await readStandardInput());
+const emulator = await connectEmulator(admin);
 const directory = await mkdtemp(join(tmpdir(), "keybound-demo-"));
 try {
   await emulator.reset();
@@ -64,7 +70,8 @@ async function tell(emulator: Emulator, directory: string): Promise<Result> {
   });
   // A minute must pass between two re-mints that came over the wire; here it is moved.
   let moved = 0;
-  const clock = { now: () => Date.now() + moved, sleep: systemSleep };
+  const system = systemClock();
+  const clock: Clock = { now: () => system.now() + moved, sleep: system.sleep };
   const start = (): ManagedIdentity => managedIdentity({ ...host, clock });
 
   const identity = start();
@@ -112,6 +119,8 @@ async function tell(emulator: Emulator, directory: string): Promise<Result> {
   const handshakeReset = await heal("handshakeReset", restarted);
   await emulator.script("token", invalidClient());
   const invalidClientHealed = await heal("invalidClient", restarted);
+  const sources = await askEverySource(emulator, RESOURCE, arcDirectory);
+  say({ step: "sources", rows: sources });
 
   await identity.close();
   await restarted.close();
@@ -126,6 +135,7 @@ async function tell(emulator: Emulator, directory: string): Promise<Result> {
     warm,
     certificateCached,
     healed: { deadKey, rejectedCertificate, handshakeReset, invalidClient: invalidClientHealed },
+    sources,
   };
 
   /** What `work` gave, what the emulator counted meanwhile, and how long it took in ms. */
@@ -179,10 +189,6 @@ function confirmation({ accessToken }: TokenResult): string {
 function runtimeName(): string {
   if ("Deno" in globalThis) return "deno";
   return process.versions.bun === undefined ? "node" : "bun";
-}
-
-function systemSleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function round(value: number): number {

@@ -107,12 +107,16 @@ export function boundRequest(input: string | URL | Request, init: RequestInit): 
     // Without its cause: the runtime's error quotes the URL, which may hold a secret.
     throw new KeyboundError("invalid_argument", "The URL or the request's options aren't valid.");
   }
-  // Not every runtime refuses a user and a password in a URL.
-  if (!/^https:\/\/[^/@]+\//.test(request.url)) {
-    throw new KeyboundError("invalid_argument", "A bound token goes to plain https URLs only.");
-  }
+  assertHttpsUrl(request.url);
   const body = init.body ?? (input instanceof Request ? input.body : undefined) ?? "";
   const isRepeatable = typeof body === "string" || ArrayBuffer.isView(body) ||
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
   return isRepeatable ? [request, make] : [request];
+}
+
+/** Throws `invalid_argument` for a URL that no token may go to. */
+export function assertHttpsUrl(url: string): void {
+  // Not every runtime refuses a user and a password in a URL.
+  if (/^https:\/\/[^/@]+\//.test(url)) return;
+  throw new KeyboundError("invalid_argument", "A token goes to plain https URLs only.");
 }

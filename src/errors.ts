@@ -9,7 +9,7 @@
  *
  * Input and configuration: `invalid_argument`, `invalid_managed_identity_endpoint`,
  * `invalid_json_claims_format`, `min_strength_not_met`, `mtls_pop_requires_keyguard`,
- * `transport_not_available`, `closed`, `missing_dependency`.
+ * `mtls_pop_not_supported_for_environment`, `transport_not_available`, `closed`, `missing_dependency`.
  *
  * Metadata service: `managed_identity_request_failed`, `mtls_pop_token_not_supported_in_imds_v1`,
  * `attestation_failed`, `invalid_certificate`.
@@ -30,6 +30,11 @@
  *
  * Metadata of an authorization server (RFC 8414): `invalid_server_metadata`, `issuer_mismatch`.
  *
+ * Confidential clients: `Client_Credentials_Required_In_Confidential_Client_Application`,
+ * `cert_without_private_key`, `certificate_not_rsa`, `invalid_client_assertion`,
+ * `invalid_credential_material`, `missing_tenanted_authority`, `mtls_certificate_not_provided`,
+ * `wrong_password`.
+ *
  * Resource servers: `invalid_token`, `jwks_unavailable`.
  *
  * Network: `request_timeout`, `network_unreachable`, `connection_reset`, `tls_credential_rejected`,
@@ -41,15 +46,20 @@
  * `invalid_pem`, `invalid_encoding`, `store_unavailable`, `store_lock_timeout`.
  */
 export type ErrorCode =
+  | "Client_Credentials_Required_In_Confidential_Client_Application"
   | "access_denied"
   | "attestation_failed"
+  | "cert_without_private_key"
   | "certificate_key_mismatch"
+  | "certificate_not_rsa"
   | "closed"
   | "connection_reset"
   | "http_status_not_200"
   | "invalid_argument"
   | "invalid_certificate"
   | "invalid_client"
+  | "invalid_client_assertion"
+  | "invalid_credential_material"
   | "invalid_der"
   | "invalid_encoding"
   | "invalid_grant"
@@ -76,6 +86,9 @@ export type ErrorCode =
   | "managed_identity_unreachable_network"
   | "min_strength_not_met"
   | "missing_dependency"
+  | "missing_tenanted_authority"
+  | "mtls_certificate_not_provided"
+  | "mtls_pop_not_supported_for_environment"
   | "mtls_pop_requires_keyguard"
   | "mtls_pop_token_not_supported_in_imds_v1"
   | "network_unreachable"
@@ -106,7 +119,8 @@ export type ErrorCode =
   | "unsupported_key"
   | "unsupported_scheme"
   | "user_assigned_managed_identity_not_configurable_at_runtime"
-  | "user_assigned_managed_identity_not_supported";
+  | "user_assigned_managed_identity_not_supported"
+  | "wrong_password";
 
 /** What a {@linkcode KeyboundError} carries besides its code and message. */
 export interface ErrorDetails {

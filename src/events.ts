@@ -153,6 +153,7 @@ export type EndpointName =
   | "introspection"
   | "issuecredential"
   | "resource"
+  | "source"
   | "token";
 
 /** Everything that `onEvent` receives. */

@@ -65,6 +65,8 @@ export interface CreateKeyOptions extends KeyOptions {
 export interface KeyProvider {
   /** Name of the backend, for events: `webcrypto`, `pkcs11`, `windows`. */
   readonly name: string;
+  /** How strong its keys are, where that is known before there is one. */
+  readonly strength?: KeyStrength;
   /**
    * The key of this name, or `undefined` where there is none. Reads the backend anew at each
    * call, so that a key replaced by another process is seen.

@@ -8,6 +8,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fromUtf8 } from "../../src/encoding.ts";
+import { isPermitted } from "./permissions.ts";
 
 /** Group and others may write. */
 const OTHERS_WRITE = 0o002;
@@ -15,8 +16,9 @@ const OTHERS_WRITE = 0o002;
 /** Reads, follows no symbolic link, doesn't wait for the writer of a pipe. */
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** Whether there is a file at this path; what can't be seen isn't there. */
+/** Whether there is a file at this path; what can't be seen, or may not be, isn't there. */
 export async function fileExists(path: string): Promise<boolean> {
+  if (!isPermitted({ name: "read", path })) return false;
   try {
     return (await stat(path)).isFile();
   } catch {
@@ -34,6 +36,9 @@ export async function readSecretFile(
   maxBytes: number,
   ownersCount: boolean,
 ): Promise<string> {
+  if (!isPermitted({ name: "read", path: dirname(path) })) {
+    throw new Error("The file's folder may not be read.");
+  }
   const seen = await lstat(path);
   if (!seen.isFile()) throw new Error("The file is not a regular one.");
   const file = await open(path, FLAGS);

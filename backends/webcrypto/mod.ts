@@ -57,6 +57,7 @@ export function webcryptoKeys(options: WebCryptoKeysOptions = {}): KeyProvider {
 /** Keys that are nowhere but here. */
 class HeldKeys implements KeyProvider {
   readonly name = "webcrypto";
+  readonly strength = "software";
   readonly #crypto: Crypto;
   readonly #keys = new Map<string, SoftwareKey>();
 
@@ -88,6 +89,7 @@ class HeldKeys implements KeyProvider {
 /** Keys that rest in a storage. */
 class StoredKeys implements KeyProvider {
   readonly name = "webcrypto";
+  readonly strength = "software";
   readonly #crypto: Crypto;
   readonly #storage: KeyStorage;
 

@@ -14,11 +14,12 @@ import type { Capabilities, CapabilitiesOptions } from "./source.ts";
 const DEFAULT_DEADLINE = 1000;
 
 /** Milliseconds for which it is believed that there is nothing. */
-const NEGATIVE_LIFE = 60_000;
+export const NEGATIVE_LIFE = 60_000;
 
 interface Negative {
   readonly answer: Capabilities;
-  readonly until: number;
+  /** When it was found. */
+  readonly since: number;
   /** The patience it was found with: who has more asks again. */
   readonly deadline: number;
 }
@@ -35,9 +36,9 @@ export class CapabilitiesCache {
     this.#clock = clock;
   }
 
-  /** Whether it is known that there is no managed identity here. */
-  get isUnavailable(): boolean {
-    return this.#believed(DEFAULT_DEADLINE) !== undefined;
+  /** What is remembered. */
+  get known(): Capabilities | undefined {
+    return this.#found ?? this.#believed(DEFAULT_DEADLINE);
   }
 
   /**
@@ -71,13 +72,15 @@ export class CapabilitiesCache {
 
   #keep(answer: Capabilities, deadline: number): Capabilities {
     if (answer.source !== undefined) this.#found = answer;
-    else this.#negative = { answer, until: this.#clock.now() + NEGATIVE_LIFE, deadline };
+    else this.#negative = { answer, since: this.#clock.now(), deadline };
     return answer;
   }
 
   #believed(deadline: number): Capabilities | undefined {
     const negative = this.#found === undefined ? this.#negative : undefined;
-    const holds = negative !== undefined && this.#clock.now() < negative.until;
-    return holds && deadline <= negative.deadline ? negative.answer : undefined;
+    if (negative === undefined || deadline > negative.deadline) return undefined;
+    const age = this.#clock.now() - negative.since;
+    // From the future it is where the clock has been put back.
+    return age >= 0 && age < NEGATIVE_LIFE ? negative.answer : undefined;
   }
 }

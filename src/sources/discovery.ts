@@ -14,7 +14,7 @@ import { KeyboundError } from "../errors.ts";
 import { imdsPolicy, imdsProbePolicy, type RetryPolicy } from "../policy/retry.ts";
 import type { Clock } from "../clock.ts";
 import { imdsProbeUrl } from "./imds_v1.ts";
-import type { Capabilities, SourceName } from "./source.ts";
+import type { BearerSourceName, Capabilities } from "./source.ts";
 
 /** What discovery needs. */
 export interface Discovery {
@@ -48,7 +48,7 @@ const Compute = v.looseObject({
 });
 
 /** What a host with a source of the environment can do: give bearer tokens. */
-export function environmentCapabilities(source: SourceName): Capabilities {
+export function environmentCapabilities(source: BearerSourceName): Capabilities {
   return {
     source,
     boundTokens: false,

@@ -15,7 +15,7 @@ export type Parameters = readonly (readonly [name: string, value: string | undef
 /** The parameters, percent-encoded. */
 export function encodeParameters(parameters: Parameters): string {
   return parameters.filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&");
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value!)}`).join("&");
 }
 
 /**
@@ -66,6 +66,18 @@ export function withParameters(url: URL, parameters: Parameters): string {
   const whole = new URL(url);
   const given = whole.search === "" ? "" : `${whole.search.slice(1)}&`;
   whole.search = given + encodeParameters(parameters);
+  return whole.href;
+}
+
+/** The URL with these parameters in place of those that have the same names. */
+export function withOverrides(url: string, parameters: Readonly<Record<string, string>>): string {
+  const whole = new URL(url);
+  const kept = whole.search.slice(1).split("&").filter((pair) => {
+    // Unlike `decodeURIComponent`, it takes whatever the environment's own query holds.
+    const [name] = new URLSearchParams(pair).keys();
+    return name !== undefined && !Object.hasOwn(parameters, name);
+  });
+  whole.search = [...kept, encodeParameters(Object.entries(parameters))].join("&");
   return whole.href;
 }
 

@@ -18,6 +18,9 @@ export type SourceName =
   | "AzureArc"
   | "Imds";
 
+/** Who gives bearer tokens: a source of the host, or the developer's login on a laptop. */
+export type BearerSourceName = SourceName | "AzureCli";
+
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +53,8 @@ export interface BearerQuery {
   readonly resource: string;
   /** Client capabilities such as `cp1`, for the sources that take them. */
   readonly capabilities: readonly string[];
+  /** Query parameters besides; of the same name, in place of the source's own. @default {} */
+  readonly extraQueryParameters?: Readonly<Record<string, string>> | undefined;
   /** Lower-case hex SHA-256 of the token that a claims challenge has revoked. */
   readonly revokedTokenHash?: string | undefined;
   /** UUID of the acquisition. */
@@ -69,13 +74,13 @@ export interface BearerAnswer {
   /** When it should be refreshed: at half of a life of more than 2 hours. */
   readonly refreshOn?: number | undefined;
   /** Who gave it. */
-  readonly source: SourceName;
+  readonly source: BearerSourceName;
 }
 
 /** What a host's managed identity can do. */
 export interface Capabilities {
   /** Where tokens come from; absent where there is no managed identity. */
-  readonly source?: SourceName;
+  readonly source?: BearerSourceName;
   /** Whether a token bound to a key can be had. */
   readonly boundTokens: boolean;
   /** Why not, where not. */
@@ -97,7 +102,7 @@ export interface CapabilitiesOptions {
 /** The managed identities of a host, as bearer tokens. */
 export interface ManagedIdentitySources {
   /** The source that tokens come from, as environment and files tell; without any network. */
-  find(): Promise<SourceName>;
+  find(): Promise<BearerSourceName>;
   /**
    * A token from that source, nothing cached.
    *
@@ -117,6 +122,8 @@ export interface ManagedIdentitySources {
    * `invalid_managed_identity_endpoint` for options and an environment that can't be right.
    */
   capabilities(options?: CapabilitiesOptions): Promise<Capabilities>;
+  /** What is known of that already; `undefined` where it would take a request to find out. */
+  known(): Promise<Capabilities | undefined>;
 }
 
 /** A token request to a source. */

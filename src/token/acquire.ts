@@ -21,7 +21,7 @@ import type { BoundToken } from "./result.ts";
 /** What acquisitions share. */
 export interface TokenDependencies extends BindingDependencies, TokenEndpoint {
   /** Tokens so far. */
-  readonly tokens: Pick<TokenCache<BoundToken>, "set">;
+  readonly tokens: Pick<TokenCache<BoundToken>, "ask" | "set">;
 }
 
 /** One token wanted. */
@@ -66,7 +66,7 @@ async function tokenFor(
   context: FlightContext,
 ): Promise<BoundToken> {
   const { cache, tokens, clock, random } = dependencies;
-  const askedOn = clock.now();
+  const asked = tokens.ask();
   const answer = await requestToken(dependencies, request, binding, context, () => {
     cache.proved(request.alias, binding, clock.now());
   });
@@ -79,7 +79,7 @@ async function tokenFor(
   // A binding evicted meanwhile must not leave a token behind (healing rule 8).
   const isCurrent = cache.provedAt(request.alias, binding) !== undefined;
   if (isCurrent && now < staleAt) {
-    tokens.set(request.cacheKey, result, askedOn, { receivedOn: now, staleAt, refreshAt });
+    tokens.set(request.cacheKey, result, asked, { receivedOn: now, staleAt, refreshAt });
   }
   return result;
 }

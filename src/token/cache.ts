@@ -29,6 +29,8 @@ export interface TokenTimes {
 /** A cached token. */
 interface Entry<Token> extends TokenTimes {
   readonly result: Token;
+  /** Its number, as `ask` gave it. */
+  readonly asked: number;
   /** Made once, so that a hit costs no promise of its own. */
   readonly promise: Promise<Token>;
 }
@@ -45,6 +47,7 @@ export interface Hit<Token> {
 export class TokenCache<Token extends CacheableToken> {
   readonly #entries = new Map<string, Entry<Token>>();
   readonly #capacity: number;
+  #asked = 0;
 
   /** A cache for this many tokens. */
   constructor(capacity: number) {
@@ -63,13 +66,21 @@ export class TokenCache<Token extends CacheableToken> {
     return { promise: entry.promise, refreshDue };
   }
 
-  /** Keeps a token that was asked for then, if none has been received since. */
-  set(key: string, result: Token, askedOn: number, times: TokenTimes): void {
-    if ((this.#entries.get(key)?.receivedOn ?? 0) > askedOn) return;
+  /** The number of a token about to be asked for: greater than any before, whatever the clock. */
+  ask(): number {
+    return ++this.#asked;
+  }
+
+  /**
+   * Keeps the token that was asked for by this number, unless one asked for later is there: that
+   * one may know of a challenge that this one doesn't.
+   */
+  set(key: string, result: Token, asked: number, times: TokenTimes): void {
+    if ((this.#entries.get(key)?.asked ?? 0) > asked) return;
     this.#entries.delete(key);
     const cached = Object.freeze({ ...result, fromCache: true });
     const promise = Promise.resolve(cached);
-    this.#entries.set(key, { result: cached, promise, ...times });
+    this.#entries.set(key, { result: cached, promise, asked, ...times });
     if (this.#entries.size <= this.#capacity) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);

@@ -5,7 +5,7 @@
  */
 
 import type { Binding } from "../binding/binding.ts";
-import type { SourceName } from "../sources/source.ts";
+import type { BearerSourceName } from "../sources/source.ts";
 
 /**
  * What a token is to be bound to: a key of this host (`mtls_pop`), nothing (`bearer`), or a key
@@ -43,7 +43,7 @@ export interface BearerToken extends AnyToken {
   /** It isn't bound to anything. */
   readonly binding?: undefined;
   /** Where it came from. */
-  readonly source: SourceName;
+  readonly source: BearerSourceName;
 }
 
 /** The token for a wish; `preferred` gives either, told apart by `tokenType` or `binding`. */

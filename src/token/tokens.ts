@@ -79,11 +79,26 @@ export class Tokens<Token extends CacheableToken> {
     way: TokenWay<Question, T>,
     question: Question,
   ): Promise<T> {
-    const hit = this.cached(way, question);
-    if (hit !== undefined) return hit;
-    const { claims, forceRefresh } = question;
-    const kind = claims !== undefined ? "claims" : forceRefresh === true ? "force" : "miss";
-    return this.#acquire(kind, way, question);
+    return this.cached(way, question) ?? this.acquire(way, question);
+  }
+
+  /** A token from the server, whatever is in memory. */
+  acquire<Question extends TokenQuestion, T extends Token>(
+    way: TokenWay<Question, T>,
+    question: Question,
+    isRefresh: boolean = false,
+  ): Promise<T> {
+    const { claims, forceRefresh, correlationId, signal } = question;
+    const cacheKey = way.cacheKey(question);
+    const acquirer = way.acquirer(question, cacheKey);
+    const context = this.begin(way.alias(question), correlationId);
+    const acquired = this.#flights.run(
+      [claims, forceRefresh, isRefresh, cacheKey].join("\n"),
+      (flight) => acquirer({ ...context, signal: flight }),
+      signal,
+    );
+    if (isRefresh) emitOutcome(context.emit, "refresh", acquired);
+    return acquired as Promise<T>;
   }
 
   /** A token from memory, its refresh in the background started where it is due. */
@@ -91,7 +106,7 @@ export class Tokens<Token extends CacheableToken> {
     way: TokenWay<Question, T>,
     question: Question,
   ): Promise<T> | undefined {
-    if (this.#ended !== undefined) throw this.#ended;
+    this.assertOpen();
     question.signal?.throwIfAborted();
     const cacheKey = way.cacheKey(question);
     if (question.claims !== undefined || question.forceRefresh === true) return undefined;
@@ -103,32 +118,20 @@ export class Tokens<Token extends CacheableToken> {
     if (hit?.refreshDue) {
       // In the background, so it ends with nobody's signal and goes by an id of its own.
       const alone = { ...question, signal: undefined, correlationId: undefined };
-      this.#acquire("refresh", way, alone);
+      this.acquire(way, alone, true);
     }
     // Keys of different ways differ, so it is one of this way's.
     return hit?.promise as Promise<T> | undefined;
-  }
-
-  #acquire<Question extends TokenQuestion, T extends Token>(
-    kind: "miss" | "claims" | "force" | "refresh",
-    way: TokenWay<Question, T>,
-    question: Question,
-  ): Promise<T> {
-    const cacheKey = way.cacheKey(question);
-    const acquire = way.acquirer(question, cacheKey);
-    const context = this.begin(way.alias(question), question.correlationId);
-    const acquired = this.#flights.run(
-      `${kind}\n${question.claims ?? ""}\n${cacheKey}`,
-      (signal) => acquire({ ...context, signal }),
-      question.signal,
-    );
-    if (kind === "refresh") emitOutcome(context.emit, kind, acquired);
-    return acquired as Promise<T>;
   }
 
   /** Aborts every acquisition under way with this reason; nothing is answered any more. */
   abortAll(reason: KeyboundError): void {
     this.#ended = reason;
     this.#flights.abortAll(reason);
+  }
+
+  /** Throws the reason after `abortAll`. */
+  assertOpen(): void {
+    if (this.#ended !== undefined) throw this.#ended;
   }
 }

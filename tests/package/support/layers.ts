@@ -19,20 +19,36 @@ interface Layer {
 
 const CORE: Layer = { modules: /^src\//, packages: /^valibot$/, portable: true };
 const DETECT: Layer = { modules: /^(src|backends)\//, packages: /^node:/ };
+const RESOURCE: Layer = {
+  modules: /^(src|resource)\//,
+  packages: /^(valibot|jose)$/,
+  portable: true,
+};
+const RESOURCE_NODE: Layer = { modules: /^(src|resource)\//, packages: /^node:/ };
+const CLI: Layer = { modules: /^(cli|src|backends|emulator)\//, packages: /^node:/ };
 const EMULATOR: Layer = {
   modules: /^(emulator\/|src\/(encoding|errors)\.ts$)/,
   packages: /^(node:.*|valibot|jose|@peculiar\/x509|reflect-metadata)$/,
+};
+
+/** What backends may import that others may not. */
+const PACKAGES: Readonly<Record<string, RegExp>> = {
+  ffi: /^(node:.*|koffi)$/,
+  pkcs12: /^(node:.*|asn1js|pkijs)$/,
 };
 
 function layerOf(path: string): Layer | undefined {
   if (path === "mod.ts" || path.startsWith("src/")) return CORE;
   if (path === "backends/detect.ts") return DETECT;
   if (path.startsWith("emulator/")) return EMULATOR;
+  if (path.startsWith("cli/")) return CLI;
+  if (path.startsWith("resource/node")) return RESOURCE_NODE;
+  if (path.startsWith("resource/")) return RESOURCE;
   const [, backend] = /^backends\/(\w+)\//.exec(path) ?? [];
   if (backend === undefined) return undefined;
   return {
-    modules: new RegExp(`^(src|backends/${backend}|backends/ffi|backends/tls_engine)/`),
-    packages: backend === "ffi" ? /^(node:.*|valibot|koffi)$/ : /^(node:.*|valibot)$/,
+    modules: new RegExp(`^(src|backends/${backend}|backends/(ffi|http|tls_engine))/`),
+    packages: PACKAGES[backend] ?? /^(node:.*|valibot)$/,
   };
 }
 
