@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { type Emulator, spawnEmulator } from "../../emulator/mod.ts";
 
 const PROGRAM = fileURLToPath(new URL("support/one_fetch.ts", import.meta.url));
+const BEARER_PROGRAM = fileURLToPath(new URL("support/one_bearer_token.ts", import.meta.url));
 const README = new URL("../../README.md", import.meta.url);
 
 /** What of each kind is allowed, by the name of the flag. */
@@ -124,6 +125,66 @@ if ("Deno" in globalThis) {
           `it works without ${missing}`,
         );
       }
+    });
+
+    /** Which token a process got with these flags; rejects with what it complained of. */
+    const runBearer = (
+      flags: readonly string[],
+      environment: Readonly<Record<string, string | undefined>>,
+      argument: object = {},
+    ): Promise<string> => {
+      const options = JSON.stringify({ ca: emulator.ca, ...argument });
+      const args = ["run", "--no-prompt", "--no-check", ...flags, BEARER_PROGRAM, options];
+      const env = { ...process.env, ...environment };
+      return new Promise((resolve, reject) => {
+        execFile(process.execPath, args, { env }, (error, stdout, stderr) => {
+          if (error === null) resolve(stdout.trim());
+          else reject(new Error(stderr));
+        });
+      });
+    };
+
+    it("takes variables that it may not read for unset, and is asked about none", async () => {
+      const alone = await documented(IN_MEMORY);
+      const flags = Object.entries({ ...alone, "--allow-net": ["127.0.0.1"] })
+        .map(([name, values]) => `${name}=${values}`);
+      const { sources: { appservice, imds } } = emulator;
+      const environment = { ...appservice, ...imds };
+      assert.equal(await runBearer(flags, environment), "Imds mtls_pop");
+      const more = flags.map((flag) =>
+        flag.startsWith("--allow-env=") ? `${flag},IDENTITY_ENDPOINT,IDENTITY_HEADER` : flag
+      );
+      assert.equal(await runBearer(more, environment), "AppService Bearer");
+    });
+
+    it("needs a source's own variables and its address for a bearer token, no more", async () => {
+      const { sources: { appservice, cloudshell } } = emulator;
+      const net = "--allow-net=127.0.0.1";
+      const env = "--allow-env=IDENTITY_ENDPOINT,IDENTITY_HEADER";
+      assert.equal(await runBearer([net, env], appservice), "AppService Bearer");
+      await assert.rejects(runBearer([env], appservice), /NotCapable/);
+      assert.equal(
+        await runBearer([net, "--allow-env=MSI_ENDPOINT"], cloudshell),
+        "CloudShell Bearer",
+      );
+    });
+
+    it("needs the environment and its folder for the Azure CLI, and is told what is missing", async () => {
+      const program = join(parent, "az");
+      const expires_on = Math.floor(Date.now() / 1000) + 3600;
+      const answer = JSON.stringify({ accessToken: "t", expires_on, tokenType: "Bearer" });
+      await writeFile(program, `#!/bin/sh\nprintf '%s' '${answer}'\n`, { mode: 0o700 });
+      const path = { PATH: `${parent}:${process.env.PATH}` };
+      const [run, env, read] = ["--allow-run=az", "--allow-env", `--allow-read=${parent}`];
+      assert.equal(await runBearer([run!, env!, read!], path, { cli: {} }), "AzureCli Bearer");
+      const given = [`--allow-run=${program}`, env!];
+      assert.equal(await runBearer(given, {}, { cli: { program } }), "AzureCli Bearer");
+      await assert.rejects(runBearer([env!, read!], path, { cli: {} }), /NotCapable.*allow-run/);
+      await assert.rejects(runBearer([run!, read!], path, { cli: {} }), /NotCapable.*allow-env/);
+      await assert.rejects(
+        runBearer([run!, env!], path, { cli: {} }),
+        /missing_dependency|no `az`/,
+      );
     });
   });
 }
