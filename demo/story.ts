@@ -3,8 +3,8 @@
  * a bound token, its use, its theft, and four ways in which a binding breaks and heals.
  *
  * Reads `{"admin":{"url","secret"},"arcDirectory"}` from standard input, the emulator's admin
- * endpoint and where it puts Azure Arc's challenges, and writes one JSON object a line:
- * `{"step",...}` as things happen, at last `{"result":{...}}`.
+ * endpoint and where it puts Azure Arc's challenges, for a key in a token also `"token"`, and writes
+ * one JSON object a line: `{"step",...}` as things happen, at last `{"result":{...}}`.
  *
  * @module
  */
@@ -14,11 +14,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { detect, type DetectedHost } from "../backends/detect.ts";
+import type { Pkcs11KeyProvider, Pkcs11Options } from "../backends/pkcs11/mod.ts";
 import { webcryptoKeys } from "../backends/webcrypto/mod.ts";
 import { connectEmulator, type Counts, type Emulator, invalidClient } from "../emulator/mod.ts";
 import {
   ClientCredential,
   type Clock,
+  isPemExportable,
+  type KeyStrength,
   type ManagedIdentity,
   managedIdentity,
   systemClock,
@@ -42,6 +45,12 @@ interface Result {
   certificateCached: Requests;
   healed: Record<"deadKey" | "rejectedCertificate" | "handshakeReset" | "invalidClient", Healed>;
   sources: SourceRow[];
+  /** Where the key was, if that isn't in software. */
+  backend?: string;
+  keyStrength?: KeyStrength;
+  exportable?: boolean;
+  /** Signatures made with it, as its provider counts. */
+  signatures?: number;
 }
 
 type Requests = Pick<Counts, "getplatformmetadata" | "issuecredential" | "token">;
@@ -52,18 +61,31 @@ interface Healed {
   tokenRequests: number;
 }
 
-const { admin, arcDirectory } = JSON.parse(await readStandardInput());
+/** A token of PKCS#11 that the key is in, and what that backend is called. */
+interface KeyToken {
+  readonly backend: string;
+  readonly library: string;
+  readonly label: string;
+  readonly pin: string;
+}
+
+const { admin, arcDirectory, token } = JSON.parse(await readStandardInput());
 const emulator = await connectEmulator(admin);
 const directory = await mkdtemp(join(tmpdir(), "keybound-demo-"));
 try {
   await emulator.reset();
-  say({ result: await tell(emulator, directory) });
+  say({ result: await tell(emulator, directory, token) });
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
 
-async function tell(emulator: Emulator, directory: string): Promise<Result> {
+async function tell(
+  emulator: Emulator,
+  directory: string,
+  token: KeyToken | undefined,
+): Promise<Result> {
   const host = await detect({
+    ...(token === undefined ? {} : { pkcs11: pkcs11Options(token) }),
     directory: join(directory, "keybound"),
     ca: emulator.ca,
     environment: { AZURE_POD_IDENTITY_AUTHORITY_HOST: emulator.metadata },
@@ -122,10 +144,12 @@ async function tell(emulator: Emulator, directory: string): Promise<Result> {
   const sources = await askEverySource(emulator, RESOURCE, arcDirectory);
   say({ step: "sources", rows: sources });
 
+  const hardware = token === undefined ? undefined : await factsOf(token, host);
   await identity.close();
   await restarted.close();
-  for (const transport of host.transports) await transport.close();
+  await host.close();
   return {
+    ...hardware,
     runtime: runtimeName(),
     tokenType: first.tokenType,
     cnfMatchesCertificate,
@@ -162,6 +186,21 @@ async function use(emulator: Emulator, identity: ManagedIdentity): Promise<numbe
   return response.status;
 }
 
+function pkcs11Options({ library, label, pin }: KeyToken): Pkcs11Options {
+  return { module: library, uri: `pkcs11:token=${label}`, pin: () => pin };
+}
+
+/** What the demo tells of a key in a token. */
+async function factsOf(
+  { backend }: KeyToken,
+  { keys }: DetectedHost,
+): Promise<Pick<Result, "backend" | "keyStrength" | "exportable" | "signatures">> {
+  const key = await keys.open("keybound");
+  if (key === undefined) throw new Error("The key is gone.");
+  const { signatures } = keys as Pkcs11KeyProvider;
+  return { backend, keyStrength: key.strength, exportable: isPemExportable(key), signatures };
+}
+
 /** A thief has the token, and a certificate of his own that the server trusts as well. */
 async function steal(emulator: Emulator, host: DetectedHost, token: TokenResult): Promise<number> {
   const key = await webcryptoKeys().create("thief");
@@ -171,7 +210,8 @@ async function steal(emulator: Emulator, host: DetectedHost, token: TokenResult)
   const request = new Request(`${emulator.resource}/secrets/demo`, {
     headers: { Authorization: `mtls_pop ${token.accessToken}` },
   });
-  const response = await host.transports[0]!.fetch(request, credential);
+  const transport = host.transports.find((candidate) => candidate.accepts(key))!;
+  const response = await transport.fetch(request, credential);
   await response.arrayBuffer();
   return response.status;
 }

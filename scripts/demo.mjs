@@ -1,5 +1,5 @@
 /**
- * `npm run demo [-- --flow NAME] [--json]`: a token bound to a key, from end to end, on Node, Deno and Bun, against
+ * `npm run demo [-- --flow NAME] [--backend NAME] [--json]`: a token bound to a key, from end to end, on Node, Deno and Bun, against
  * the emulator; and four ways in which a binding breaks and heals.
  *
  * With `--json`, standard output is one JSON object a runtime; progress goes to standard error.
@@ -19,6 +19,7 @@ import { FLOWS } from "./lib/flows/mod.mjs";
 import { inProject } from "./lib/project.mjs";
 import { runtimes } from "./lib/runtime.mjs";
 import { say, useStandardError } from "./lib/terminal.mjs";
+import { createSoftHsmToken, createTpmToken } from "./lib/tokens.mjs";
 
 /** @typedef {import("./lib/flows/mod.mjs").Flow} Flow */
 /** @typedef {import("./lib/runtime.mjs").Runtime} Runtime */
@@ -26,11 +27,32 @@ import { say, useStandardError } from "./lib/terminal.mjs";
 /** Milliseconds that one runtime may take. */
 const LIMIT = 120_000;
 
+/**
+ * Where the key can be, by the name that `--backend` takes.
+ *
+ * @type {Readonly<Record<string, { create?: () => Promise<import("./lib/tokens.mjs").Token> }>>}
+ */
+const BACKENDS = {
+  software: {},
+  softhsm: { create: createSoftHsmToken },
+  tpm: { create: createTpmToken },
+};
+
 const { values } = parseArgs({
-  options: { json: { type: "boolean" }, flow: { type: "string", default: "managed-identity" } },
+  options: {
+    json: { type: "boolean" },
+    flow: { type: "string", default: "managed-identity" },
+    backend: { type: "string", default: "software" },
+  },
 });
 const flow = FLOWS[values.flow];
 if (flow === undefined) throw new Error(`--flow is one of ${Object.keys(FLOWS).join(", ")}.`);
+const backend = BACKENDS[values.backend];
+if (backend === undefined || (values.backend !== "software" && !flow.takesBackend)) {
+  throw new Error(
+    `--backend is one of ${Object.keys(BACKENDS).join(", ")}, with the flow that has one.`,
+  );
+}
 if (values.json) useStandardError();
 
 await installDependencies();
@@ -49,11 +71,29 @@ process.exitCode = failed ? 1 : 0;
  */
 async function tellAll(input) {
   for (const runtime of all) {
-    const results = await tell(/** @type {Flow} */ (flow), runtime, input);
+    const results = await withToken(
+      (token, env) => tell(/** @type {Flow} */ (flow), runtime, { ...input, token }, env),
+    );
     for (const result of values.json ? results : []) {
       process.stdout.write(`${JSON.stringify(result)}\n`);
     }
     if (results.length === 0 || !results.every(/** @type {Flow} */ (flow).isGood)) failed = true;
+  }
+}
+
+/**
+ * Does `work` with a new token, where keys are to be in one.
+ *
+ * @template T
+ * @param {(token: object | undefined, env: Readonly<Record<string, string>>) => Promise<T>} work
+ */
+async function withToken(work) {
+  if (backend?.create === undefined) return await work(undefined, {});
+  const { library, label, pin, env, destroy } = await backend.create();
+  try {
+    return await work({ backend: values.backend, library, label, pin }, env);
+  } finally {
+    await destroy();
   }
 }
 
@@ -105,13 +145,19 @@ function startEmulator({ command, runArgs }, options) {
  * @param {Flow} flow
  * @param {Runtime} runtime
  * @param {object} input what the story reads
+ * @param {Readonly<Record<string, string>>} variables for its environment
  */
-async function tell({ program, linesOf }, { kind, version, command, runArgs, env }, input) {
+async function tell(
+  { program, linesOf },
+  { kind, version, command, runArgs, env },
+  input,
+  variables,
+) {
   say(`\n${kind === "node" ? "Node" : kind === "deno" ? "Deno" : "Bun"} ${version}`);
   const child = spawn(command, [...runArgs, inProject("demo", program)], {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: inProject(),
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, ...variables },
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT);
   child.stdin.end(JSON.stringify(input));

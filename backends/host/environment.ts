@@ -23,8 +23,22 @@ const VARIABLES = [
   "ProgramFiles",
 ];
 
-/** Those that are set and, on Deno, may be read without anybody being asked. */
+/** Variables that name keys and libraries: see `findPkcs11` and `findOpenssl`. */
+const BACKEND_VARIABLES = [
+  "KEYBOUND_LIBCRYPTO",
+  "KEYBOUND_LIBSSL",
+  "KEYBOUND_PKCS11_URI",
+  "PKCS11_MODULE_PATH",
+  "PKCS11_PROVIDER_MODULE",
+];
+
+/**
+ * Those that tell where managed identities come from and which token keys are in, as far as they are
+ * set and, on Deno, may be read without anybody being asked.
+ */
 export function hostEnvironment(): Environment {
-  const readable = VARIABLES.filter((variable) => isPermitted({ name: "env", variable }));
+  const readable = [...VARIABLES, ...BACKEND_VARIABLES].filter((variable) =>
+    isPermitted({ name: "env", variable })
+  );
   return Object.fromEntries(readable.map((name) => [name, process.env[name]]));
 }

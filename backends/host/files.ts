@@ -26,6 +26,12 @@ export async function fileExists(path: string): Promise<boolean> {
   }
 }
 
+/** Whether there is anything at this path, a device say; what may not be seen isn't there. */
+export async function pathExists(path: string): Promise<boolean> {
+  if (!isPermitted({ name: "read", path })) return false;
+  return await stat(path).then(() => true, () => false);
+}
+
 /**
  * The content of a file put there by who owns its folder, or by root. Rejects for anything but a
  * regular file of at most `maxBytes` bytes of UTF-8, for a symbolic link, and where others could

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createRequire } from "node:module";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { inProject } from "./project.mjs";
@@ -104,5 +103,5 @@ function stripsTypes(version) {
 
 /** URL of what lets a Node before 22.18 run TypeScript. */
 function typescriptLoader() {
-  return pathToFileURL(createRequire(inProject("package.json")).resolve("tsx")).href;
+  return pathToFileURL(inProject("tests", "support", "typescript_loader.mjs")).href;
 }

@@ -10,7 +10,7 @@ import { after, before, describe, it } from "node:test";
 import type { ClientCredential } from "../../src/credential.ts";
 import { fromBase64url, hex } from "../../src/encoding.ts";
 import { type ErrorCode, isKeyboundError } from "../../src/errors.ts";
-import type { KeyAlgorithm, SigningKey } from "../../src/keys.ts";
+import type { KeyAlgorithm, SignatureScheme, SigningKey } from "../../src/keys.ts";
 import { type MtlsTransport, type TlsVersion, TransportError } from "../../src/transports.ts";
 import { type TlsAuthority, tlsAuthority } from "../support/tls_identities.ts";
 import type { RequestReport } from "../support/tls_protocol.ts";
@@ -20,6 +20,8 @@ import { startTlsServers, type TlsServers } from "../support/tls_servers.ts";
 export interface MtlsTransportUnderTest {
   /** A new transport that trusts these authorities (PEM) and no others. */
   transport(ca: string): MtlsTransport;
+  /** Schemes of a key that it doesn't accept. @default those of a key that it does */
+  readonly refusedSchemes?: readonly SignatureScheme[];
   /** A new key that it accepts. */
   key(algorithm: KeyAlgorithm): Promise<SigningKey>;
   /** Disposes of the keys. */
@@ -122,7 +124,8 @@ export function describeMtlsTransport(
       });
 
       it("refuses a key that it doesn't accept", async () => {
-        const { schemes, spki } = credential.key;
+        const { spki } = credential.key;
+        const { refusedSchemes: schemes = credential.key.schemes } = subject;
         const foreign: SigningKey = {
           id: "foreign",
           strength: "hardware",

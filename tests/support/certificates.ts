@@ -128,12 +128,16 @@ export async function issueCertificate(
 
 /** Only exported again: which digest and padding the key is imported for doesn't show. */
 async function importSpki(spki: Bytes): Promise<CryptoKey> {
-  try {
-    return await crypto.subtle.importKey("spki", spki, P256, true, ["verify"]);
-  } catch {
-    const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-    return await crypto.subtle.importKey("spki", spki, rsa, true, ["verify"]);
+  const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  const curves = ["P-256", "P-384", "P-521"].map((namedCurve) => ({ ...P256, namedCurve }));
+  for (const algorithm of curves) {
+    try {
+      return await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]);
+    } catch {
+      // It is of another kind.
+    }
   }
+  return await crypto.subtle.importKey("spki", spki, rsa, true, ["verify"]);
 }
 
 function serialNumber(): string {

@@ -5,6 +5,7 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +19,20 @@ export const hasOpensslServer: boolean = spawnSync("openssl", ["version"]).statu
 export interface OpensslServer {
   /** Its URL. */
   readonly url: string;
+  /** Resolves when it has printed this. */
+  printed(text: string): Promise<void>;
+  /** Types this on its terminal: `R` and a line end to renegotiate. */
+  type(text: string): void;
   /** Ends it. */
   close(): Promise<void>;
+}
+
+/** Options of {@linkcode startOpensslServer}. */
+export interface OpensslServerOptions {
+  /** Whether it answers as a web server does; otherwise what is typed is sent. @default true */
+  readonly answers?: boolean;
+  /** More arguments. @default none */
+  readonly args?: readonly string[];
 }
 
 /** Starts one that insists on a client certificate of `clientCa` (PEM) and speaks this version. */
@@ -27,6 +40,7 @@ export async function startOpensslServer(
   identity: ServerPem,
   clientCa: string,
   version: TlsVersion,
+  { answers = true, args = [] }: OpensslServerOptions = {},
 ): Promise<OpensslServer> {
   const directory = mkdtempSync(join(tmpdir(), "keybound-openssl-"));
   const file = (name: string, content: string) => {
@@ -40,11 +54,12 @@ export async function startOpensslServer(
     ...["-cert", file("cert.pem", identity.cert), "-key", file("key.pem", identity.key)],
     ...["-CAfile", file("ca.pem", clientCa), "-Verify", "1", "-verify_return_error"],
     version === "TLSv1.2" ? "-tls1_2" : "-tls1_3",
-    "-www",
+    ...(answers ? ["-www"] : []),
+    ...args,
   ], { stdio: ["pipe", "pipe", "ignore"] });
   const exited = new Promise<void>((resolve) => child.on("exit", () => resolve()));
+  let output = "";
   const port = await new Promise<string>((resolve, reject) => {
-    let output = "";
     child.stdout.on("data", (chunk) => {
       output += chunk;
       const accepting = /ACCEPT .*:(\d+)/.exec(output)?.[1];
@@ -54,6 +69,10 @@ export async function startOpensslServer(
   });
   return {
     url: `https://localhost:${port}/`,
+    async printed(text) {
+      while (!output.includes(text)) await once(child.stdout, "data");
+    },
+    type: (text) => void child.stdin.write(text),
     async close() {
       child.kill();
       await exited;

@@ -43,6 +43,11 @@ export const ANSWERS: Readonly<Record<string, (exchange: Exchange) => void | Pro
     // Said also after HEAD, or the client wouldn't keep the connection.
     exchange.response.writeHead(200, { "content-length": Buffer.byteLength(text) }).end(text);
   },
+  /** The last answer of its connection. */
+  closing({ response }) {
+    response.shouldKeepAlive = false;
+    response.end("closing");
+  },
   /** Never answers. */
   hold() {},
   /** Answers after this many milliseconds. */

@@ -7,6 +7,7 @@
 /** Its program, in `demo/`. */
 export const program = "story.ts";
 export const usesEmulator = true;
+export const takesBackend = true;
 
 /**
  * What each step shows: a title, and what to say of the step.

@@ -11,6 +11,7 @@ import * as rfc8705 from "./rfc8705.mjs";
  * @typedef {object} Flow
  * @property {string} program its file in `demo/`
  * @property {boolean} usesEmulator whether Azure is to be played
+ * @property {boolean} takesBackend whether its key can be in a token
  * @property {(told: any) => string[]} linesOf how a line of its output is shown
  * @property {(result: any) => boolean} isGood whether a result is what it should be
  */

@@ -8,6 +8,7 @@
 /** Its program, in `demo/`. */
 export const program = "rfc8705.ts";
 export const usesEmulator = false;
+export const takesBackend = false;
 
 /**
  * @param {any} told

@@ -31,7 +31,7 @@ export interface ExchangeOptions {
 
 /**
  * The response. Rejects with a `TransportError`, the signal's reason, `invalid_argument` for
- * headers that can't be sent, or whatever the request's body fails with.
+ * headers that can't be sent, or whatever the client's key or the request's body fails with.
  */
 export function exchange(
   request: Request,

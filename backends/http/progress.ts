@@ -6,8 +6,9 @@
 
 import type { ClientRequest } from "node:http";
 import type { TLSSocket } from "node:tls";
+import { isKeyboundError, type KeyboundError } from "../../src/errors.ts";
 import { alertNumber, failureSignals, transportError } from "../../src/policy/failure.ts";
-import type { TransportError, TransportStage } from "../../src/transports.ts";
+import type { TransportStage } from "../../src/transports.ts";
 
 /** Watches a request on its way. */
 export class Progress {
@@ -40,8 +41,9 @@ export class Progress {
     });
   }
 
-  /** What went wrong, with what was seen so far. */
-  failure(cause: unknown): TransportError {
+  /** What went wrong, with what was seen so far. What the client's key failed with stays as it is. */
+  failure(cause: unknown): KeyboundError {
+    if (isKeyboundError(cause)) return cause;
     const signals = failureSignals(cause);
     const alert = alertNumber(signals);
     return transportError({

@@ -1,0 +1,163 @@
+/**
+ * TLS with a key that can't leave its place, through the OpenSSL engine, against the runtime's own
+ * TLS with a key in PEM: handshakes in full, handshakes that resume a session, and 25 MB of data.
+ * Interleaved in one run, medians. Ends with an error where a target is missed.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { nodeTlsTransport } from "../backends/node_tls/mod.ts";
+import { opensslTransport } from "../backends/openssl/mod.ts";
+import { webcryptoKeys } from "../backends/webcrypto/mod.ts";
+import type { ClientCredential } from "../src/credential.ts";
+import type { MtlsFetchOptions, MtlsTransport, TlsVersion } from "../src/transports.ts";
+import { synchronousKey } from "../tests/support/synchronous_keys.ts";
+import { tlsAuthority } from "../tests/support/tls_identities.ts";
+import { startTlsServers } from "../tests/support/tls_servers.ts";
+
+const ROUNDS = 200;
+const WARM_UP = 20;
+const BULK_ROUNDS = 7;
+const BULK = 25_000_000;
+
+const { bun, deno, node } = process.versions;
+const runtime = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
+const asJson = process.argv.includes("--json");
+
+const authority = await tlsAuthority("Handshake Benchmark");
+const https = { kind: "https", ...await authority.server(), clientCa: authority.pem } as const;
+const servers = await startTlsServers({
+  "TLSv1.2": { ...https, maxVersion: "TLSv1.2" },
+  "TLSv1.3": { ...https, minVersion: "TLSv1.3" },
+});
+const key = synchronousKey("RSA-2048");
+const ours = opensslTransport({ ca: authority.pem });
+const native = nodeTlsTransport({ ca: authority.pem });
+const hardware = await authority.client(key);
+const software = await authority.client(
+  await webcryptoKeys().create("bench", { algorithm: "RSA-2048" }),
+);
+
+let missed = false;
+/** Connections that were to resume a session and didn't: the first of each version can't. */
+let fullInstead = 0;
+const signature = median(
+  await times(100, () => Promise.resolve(key.signSync(key.schemes[0]!, new Uint8Array(130)))),
+);
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  const full = { connection: "fresh" } as const;
+  const [mine, theirs, resumed] = await interleaved(ROUNDS, WARM_UP, [
+    () => request(ours, hardware, version, full),
+    () => request(native, software, version, full),
+    () => resume(version),
+  ]);
+  // A key in PEM signs too: what is added is only what an HSM would take longer.
+  tell(
+    `full handshake ${version}`,
+    mine!,
+    theirs!,
+    "ms",
+    1.5,
+    (1.5 * theirs! + signature) / theirs!,
+  );
+  tell(`resumed handshake ${version}`, resumed!, theirs!, "ms", 1);
+}
+const [mine, theirs] = await interleaved(BULK_ROUNDS, 1, [
+  () => request(ours, hardware, "TLSv1.3", {}, `/stream/${BULK}`),
+  () => request(native, software, "TLSv1.3", {}, `/stream/${BULK}`),
+]);
+tell("25 MB body TLSv1.3", mine!, theirs!, "ms", 2);
+if (!asJson) console.log(`one signature of the key: ${signature.toFixed(2)} ms`);
+
+if (fullInstead > 2) throw new Error(`${fullInstead} sessions were not resumed.`);
+
+await ours.close();
+await native.close();
+await servers.close();
+process.exitCode = missed ? 1 : 0;
+
+async function request(
+  transport: MtlsTransport,
+  credential: ClientCredential,
+  version: TlsVersion,
+  options: MtlsFetchOptions,
+  path = "/report",
+): Promise<void> {
+  const response = await transport.fetch(
+    new Request(servers.url(version, path)),
+    credential,
+    options,
+  );
+  for await (const _chunk of response.body!);
+}
+
+/** A pooled request on a new connection: the server ends the one before. */
+async function resume(version: TlsVersion): Promise<void> {
+  const signed = key.signed.length;
+  await request(ours, hardware, version, {}, "/closing");
+  if (key.signed.length > signed) fullInstead++;
+}
+
+/** Milliseconds of each run. */
+async function times(rounds: number, run: () => Promise<unknown>): Promise<number[]> {
+  const taken: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const start = performance.now();
+    await run();
+    taken.push(performance.now() - start);
+  }
+  return taken;
+}
+
+/** The median of each, one after the other in every round. */
+async function interleaved(
+  rounds: number,
+  warmUp: number,
+  runs: readonly (() => Promise<unknown>)[],
+): Promise<number[]> {
+  const taken = runs.map((): number[] => []);
+  for (let round = 0; round < rounds + warmUp; round++) {
+    for (const [i, run] of runs.entries()) {
+      const [ms] = await times(1, run);
+      if (round >= warmUp) taken[i]!.push(ms!);
+    }
+  }
+  return taken.map(median);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+function tell(
+  bench: string,
+  ours: number,
+  peer: number,
+  unit: string,
+  target: number,
+  limit: number = target,
+): void {
+  const ratio = ours / peer;
+  missed ||= ratio > limit;
+  if (asJson) {
+    const peerName = "native TLS with a PEM key";
+    const rounded = [ours, peer, ratio].map((value) => Number(value.toFixed(3)));
+    console.log(JSON.stringify({
+      bench: bench.toLowerCase().replaceAll(" ", "-"),
+      runtime,
+      ours: rounded[0],
+      peer: rounded[1],
+      peerName,
+      unit,
+      ratio: rounded[2],
+      target,
+    }));
+    return;
+  }
+  const figures = [ours, peer].map((value) => `${value.toFixed(2)} ${unit}`.padStart(11));
+  console.log(
+    `${bench.padEnd(26)} ${figures.join(" native")}  ratio ${ratio.toFixed(2)} (target ${target})`,
+  );
+}
