@@ -129,26 +129,31 @@ async function refuseSelfSigned(
 ): Promise<Refusal | undefined> {
   const { jose } = core.peers;
   try {
-    const { x5c } = jose.decodeProtectedHeader(assertion);
+    const { x5c, "x5t#S256": digest } = jose.decodeProtectedHeader(assertion);
     const first = typeof x5c === "string" ? x5c as string : x5c?.[0] ?? "";
     const signer = describePeer(new X509Certificate(Buffer.from(first, "base64")));
     const refusal = refuseCertificate(core, signer) ?? refuseHolder(signer, claim);
     if (refusal !== undefined) return refusal;
+    if (digest !== undefined && digest !== signer.thumbprint) {
+      return badClient(700027, "The client assertion's x5t#S256 is not its certificate's.");
+    }
     if (claim.peer !== undefined && claim.peer.thumbprint !== signer.thumbprint) {
       return badRequest(
         500181,
         "The TLS certificate provided does not match the certificate in the assertion.",
       );
     }
-    await jose.jwtVerify(assertion, signer.certificate.publicKey, {
+    const { payload } = await jose.jwtVerify(assertion, signer.certificate.publicKey, {
       algorithms: ["PS256", "RS256"],
       issuer: claim.clientId,
       subject: claim.clientId,
       audience: claim.tokenEndpoint,
       currentDate: new Date(core.now()),
-      requiredClaims: ["exp", "jti"],
+      requiredClaims: ["exp", "jti", "nbf"],
     });
-    return undefined;
+    return core.assertions.isFirst(`${payload.jti}`, payload.exp! * 1000, core.now())
+      ? undefined
+      : badClient(700027, "The client assertion has been used before.");
   } catch {
     return badClient(700027, "The client assertion is not valid.");
   }

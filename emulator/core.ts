@@ -8,11 +8,13 @@ import { createPublicKey, X509Certificate } from "node:crypto";
 import { KeyboundError } from "../src/errors.ts";
 import { Attestor } from "./attestation.ts";
 import { Authority, type ServerIdentity } from "./authority.ts";
+import { KeyVault } from "./key_vault_objects.ts";
 import { describePeer, type Peer } from "./peer.ts";
 import { loadPeers, type Peers } from "./peers.ts";
 import { createSourceHost, type SourceHost } from "./source_host.ts";
 import { DEFAULT_STATE, type Surroundings, surroundings, withChanges } from "./state.ts";
 import { TokenIssuer } from "./token_issuer.ts";
+import { UsedAssertions } from "./used_assertions.ts";
 import type {
   EmulatorAddresses,
   EmulatorOptions,
@@ -33,6 +35,10 @@ export class Core {
   readonly attestor: Attestor;
   readonly tokens: TokenIssuer;
   readonly sourceHost: SourceHost;
+  readonly assertions: UsedAssertions = new UsedAssertions();
+  readonly vault: KeyVault = new KeyVault();
+  /** Blobs by path. */
+  readonly blobs: Map<string, Uint8Array> = new Map();
   /** Where the endpoints are that others name; set once they listen. */
   addresses: Pick<EmulatorAddresses, "mtls" | "attestation">;
   /** What can be scripted by `set`. */
@@ -152,5 +158,8 @@ export class Core {
     this.state = this.#initialState;
     this.#revokedUpTo = 0;
     this.#revoked.clear();
+    this.assertions.clear();
+    this.vault.clear();
+    this.blobs.clear();
   }
 }

@@ -15,6 +15,7 @@
  */
 
 export { connectEmulator } from "./connect.ts";
+export { type EntraAddresses, type EntraHosts, entraHosts } from "./entra_hosts.ts";
 export {
   claimsChallenge,
   invalidClient,

@@ -21,6 +21,7 @@ const PLAIN_HEADERS = new Set([
   "return-client-request-id",
   "transfer-encoding",
   "user-agent",
+  "x-emulated-host",
   "x-forwarded-for",
   "x-ms-client-request-id",
   "x-ms-lib-capability",

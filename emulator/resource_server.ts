@@ -14,7 +14,7 @@ import type { Exchange, Handler, Reply } from "./exchange.ts";
 import { sameText } from "./same_text.ts";
 
 /** Who a request comes from, or why it is refused and what scheme would do. */
-type Access = { readonly subject: string; readonly thumbprint: string | null } | {
+export type Access = { readonly subject: string; readonly thumbprint: string | null } | {
   readonly reason: string;
   readonly scheme: "mtls_pop" | "Bearer";
 };
@@ -39,7 +39,8 @@ export function resourceServer(core: Core): Handler {
   };
 }
 
-async function authorize(core: Core, exchange: Exchange): Promise<Access> {
+/** Who a request comes from, by its token and, for a bound one, its certificate. */
+export async function authorize(core: Core, exchange: Exchange): Promise<Access> {
   const [given, token, ...rest] = (exchange.headers.authorization ?? "").split(" ");
   const bearer = given?.toLowerCase() === "bearer" && core.state.acceptBearer;
   const scheme = bearer ? "Bearer" : "mtls_pop";

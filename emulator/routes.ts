@@ -6,9 +6,11 @@
 
 import type { IncomingMessage } from "node:http";
 import { attest } from "./attestation.ts";
+import { blobStorage, isBlobRequest } from "./blob_storage.ts";
 import type { Core } from "./core.ts";
 import type { ListenerService, Route } from "./endpoint_server.ts";
 import type { Handler } from "./exchange.ts";
+import { isVaultRequest, keyVault } from "./key_vault.ts";
 import {
   computeMetadata,
   IMDS_SERVER,
@@ -84,7 +86,10 @@ export function attestationService(core: Core): ListenerService {
 /** Routes of the token endpoint and its discovery documents. */
 export function tokenService(core: Core): ListenerService {
   const routes: readonly (readonly [RegExp, Route])[] = [
-    [/^\/[^/]+\/oauth2\/v2\.0\/token$/, { endpoint: "token", handler: tokenEndpoint(core) }],
+    [/^(?:\/dstsv2)?\/[^/]+\/oauth2\/v2\.0\/token$/, {
+      endpoint: "token",
+      handler: tokenEndpoint(core),
+    }],
     [/^\/[^/]+\/discovery\/v2\.0\/keys$/, { endpoint: "jwks", handler: jwks(core) }],
     [/^\/[^/]+\/v2\.0\/\.well-known\/openid-configuration$/, {
       endpoint: "openid_configuration",
@@ -100,8 +105,15 @@ export function tokenService(core: Core): ListenerService {
   };
 }
 
-/** Routes of the resource server: one for everything. */
+/** Routes of the resource server: a vault, blobs, and one for everything else. */
 export function resourceService(core: Core): ListenerService {
   const route: Route = { endpoint: "resource", handler: resourceServer(core), streams: true };
-  return { route: () => route };
+  const vault: Route = { endpoint: "resource", handler: keyVault(core) };
+  const blobs: Route = { endpoint: "resource", handler: blobStorage(core), streams: true };
+  return {
+    route(path, request) {
+      if (isVaultRequest(path, request)) return vault;
+      return isBlobRequest(path, request) ? blobs : route;
+    },
+  };
 }

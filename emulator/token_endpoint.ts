@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import { badRequest, type Refusal, refusalReply } from "./aadsts.ts";
 import { authenticate } from "./client_authentication.ts";
 import type { Core } from "./core.ts";
+import { emulatedHost } from "./emulated_host.ts";
 import { type Exchange, type Handler, mediaType, type Reply } from "./exchange.ts";
 import type { Json } from "./steps.ts";
 
@@ -22,7 +23,7 @@ interface TokenRequest {
   readonly assertionType: string | null;
 }
 
-/** Handler of `POST /{tenant}/oauth2/v2.0/token`. */
+/** Handler of `POST /{tenant}/oauth2/v2.0/token`, also below `/dstsv2`. */
 export function tokenEndpoint(core: Core): Handler {
   return async (exchange) => {
     const sent = exchange.headers["client-request-id"]?.toString();
@@ -58,14 +59,16 @@ async function answer(core: Core, exchange: Exchange, correlationId: string): Pr
   }
   const request = readRequest(exchange);
   if ("error" in request) return refuse(request);
+  const host = emulatedHost(exchange.headers, exchange.path, core.addresses.mtls);
+  const peer = host.asksForCertificate ? exchange.peer : undefined;
   const authentication = await authenticate(core, {
     ...request,
     tenantId,
-    tokenEndpoint: `${core.addresses.mtls}${exchange.path}`,
-    peer: exchange.peer,
+    tokenEndpoint: `${host.origin}${exchange.path}`,
+    peer,
   });
   if ("refusal" in authentication) return refuse(authentication.refusal);
-  if (request.bound && exchange.peer === undefined) {
+  if (request.bound && peer === undefined) {
     return refuse(badRequest(392200, "A client certificate is required on the TLS connection."));
   }
   const { tokenLifetime, tokenRefreshIn, tokenType, tokenAudience, tokenBound } = core.state;
@@ -84,7 +87,7 @@ async function answer(core: Core, exchange: Exchange, correlationId: string): Pr
         principal: authentication.client,
         now,
         lifetime: tokenLifetime,
-        thumbprint: request.bound && tokenBound ? exchange.peer?.thumbprint : undefined,
+        thumbprint: request.bound && tokenBound ? peer?.thumbprint : undefined,
         capabilities: request.capabilities,
       }),
     },
@@ -183,5 +186,5 @@ export function openidConfiguration(core: Core): Handler {
 }
 
 function tenantOf(path: string): string {
-  return path.split("/")[1]!.toLowerCase();
+  return path.replace(/^\/dstsv2\//, "/").split("/")[1]!.toLowerCase();
 }

@@ -87,7 +87,10 @@ export async function boundFetch(
  * itself, not a copy: on Node, a copy would stop following the caller's signal as soon as the
  * original is garbage.
  */
-function authorize({ headers, url }: Request, { tokenType, accessToken }: BoundToken): void {
+export function authorize(
+  { headers, url }: Request,
+  { tokenType, accessToken }: Pick<BoundToken, "tokenType" | "accessToken">,
+): void {
   headers.set("Authorization", `${tokenType} ${accessToken}`);
   if (KEY_VAULT.test(new URL(url).hostname) && !headers.has("x-ms-tokenboundauth")) {
     headers.set("x-ms-tokenboundauth", "true");

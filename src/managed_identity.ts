@@ -6,6 +6,7 @@
 
 import { BindingCache } from "./binding/cache.ts";
 import type { Obtained } from "./binding/context.ts";
+import { healBinding } from "./binding/heal.ts";
 import { boundFetch, boundRequest } from "./bound_fetch.ts";
 import { systemClock } from "./clock.ts";
 import { KeyboundError } from "./errors.ts";
@@ -146,6 +147,11 @@ export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentit
     // deno-lint-ignore require-await
     async capabilities() {
       throw bearerMissing();
+    },
+    async heal(failed, cause, { correlationId, signal, ...demands }) {
+      const request = requestOf("", "", { ...demands, resource: "" });
+      const context = { ...tokens.begin(request.alias, correlationId), signal };
+      return await healBinding(dependencies, request, failed, cause, context) !== undefined;
     },
     close() {
       const reason = new KeyboundError("closed", "This identity has been closed. Make a new one.");

@@ -6,10 +6,12 @@
 
 import type { Attestor } from "./attestation.ts";
 import type { BearerSupport } from "./bearer_support.ts";
+import type { Binding } from "./binding/binding.ts";
 import type { Clock } from "./clock.ts";
 import type { EventListener } from "./events.ts";
 import type { ManagedIdentityId } from "./identity.ts";
 import type { KeyAlgorithm, KeyProvider, KeyStrength } from "./keys.ts";
+import type { HealCause } from "./policy/healing.ts";
 import type { CertStore } from "./stores.ts";
 import type { Capabilities, CapabilitiesOptions } from "./sources/source.ts";
 import type { BindingWish, TokenResult } from "./token/result.ts";
@@ -101,6 +103,18 @@ export interface TokenOptions<Wish extends BindingWish = BindingWish> {
   signal?: AbortSignal;
 }
 
+/**
+ * Which binding is meant, and the acquisition that it is replaced for.
+ *
+ * @internal
+ */
+export interface HealOptions extends Pick<TokenOptions, "attest" | "minStrength"> {
+  /** UUID for every request. */
+  readonly correlationId: string;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
 /** `RequestInit` and what the token is asked with. The signal ends everything, the body included. */
 export type BoundRequestInit = RequestInit & Omit<TokenOptions, "signal" | "claims">;
 
@@ -130,6 +144,14 @@ export interface ManagedIdentity {
    * or the signal's reason. A deadline that passes is an answer.
    */
   capabilities(options?: Pick<CapabilitiesOptions, "deadline" | "signal">): Promise<Capabilities>;
+  /**
+   * Replaces a binding that another server refused, as a refusal of the own token endpoint would, at
+   * its own pace; `false` while the cool-down lasts. Not there on an identity that only looks like
+   * one.
+   *
+   * @internal
+   */
+  heal?(failed: Binding, cause: HealCause, options: HealOptions): Promise<boolean>;
   /**
    * Aborts every acquisition under way; nothing is answered any more. Requests to resource servers
    * end by their own signals, and the host's backends stay.

@@ -23,6 +23,9 @@ const VARIABLES = [
   "ProgramFiles",
 ];
 
+/** Variables that tell or forbid the region (protocol.md section 8.4). */
+const REGION_VARIABLES = ["MSAL_DISABLE_REGION", "MSAL_FORCE_REGION", "REGION_NAME"];
+
 /** Variables that name keys and libraries: see `findPkcs11` and `findOpenssl`. */
 const BACKEND_VARIABLES = [
   "KEYBOUND_LIBCRYPTO",
@@ -37,7 +40,7 @@ const BACKEND_VARIABLES = [
  * set and, on Deno, may be read without anybody being asked.
  */
 export function hostEnvironment(): Environment {
-  const readable = [...VARIABLES, ...BACKEND_VARIABLES].filter((variable) =>
+  const readable = [...VARIABLES, ...REGION_VARIABLES, ...BACKEND_VARIABLES].filter((variable) =>
     isPermitted({ name: "env", variable })
   );
   return Object.fromEntries(readable.map((name) => [name, process.env[name]]));

@@ -10,8 +10,12 @@
 import type { KeyStorage } from "../../src/key_storage.ts";
 import type { CreateKeyOptions, KeyOptions, KeyProvider, SigningKey } from "../../src/keys.ts";
 import { raceSignal } from "../../src/single_flight.ts";
-import { generateKeyMaterial, type KeyMaterial, readKeyMaterial } from "./key_material.ts";
-import { SoftwareKey } from "./software_key.ts";
+import { SoftwareKey } from "../../src/software_key/key.ts";
+import {
+  generateKeyMaterial,
+  type KeyMaterial,
+  readKeyMaterial,
+} from "../../src/software_key/material.ts";
 
 export type { KeyStorage };
 

@@ -162,6 +162,7 @@ function attach(parts: IdentityParts, sources: ManagedIdentitySources): BearerSi
         tokens.assertOpen();
         return await sources.capabilities({ ...options, identity });
       },
+      ...(own.heal && { heal: own.heal }),
       close: () => own.close(),
     },
   };

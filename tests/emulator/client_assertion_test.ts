@@ -114,11 +114,21 @@ describe("an assertion at the emulated token endpoint", () => {
 
     async function selfSigned(
       certificate: Awaited<ReturnType<typeof certificateOf>>,
-      changes: { audience?: string; issuer?: string; key?: typeof key; life?: number } = {},
+      changes: {
+        audience?: string;
+        issuer?: string;
+        key?: typeof key;
+        life?: number;
+        thumbprint?: string;
+      } = {},
     ): Promise<string> {
       const now = Math.floor(await emulator.now() / 1000);
       return await new SignJWT({ jti: randomUUID() })
-        .setProtectedHeader({ alg: "PS256", x5c: [certificate.certificate.raw.toString("base64")] })
+        .setProtectedHeader({
+          alg: "PS256",
+          x5c: [certificate.certificate.raw.toString("base64")],
+          ...(changes.thumbprint === undefined ? {} : { "x5t#S256": changes.thumbprint }),
+        })
         .setIssuer(changes.issuer ?? APPLICATION)
         .setSubject(APPLICATION)
         .setAudience(changes.audience ?? `${emulator.mtls}/${TENANT}/oauth2/v2.0/token`)
@@ -145,6 +155,41 @@ describe("an assertion at the emulated token endpoint", () => {
     it("is refused when signed with a key that isn't its certificate's", async () => {
       const certificate = await certificateOf(APPLICATION);
       refused(await send(await selfSigned(certificate, { key: rsaKey() })), 700027);
+    });
+
+    it("is refused when it names another certificate than it carries", async () => {
+      const certificate = await certificateOf(APPLICATION);
+      const { thumbprint } = await certificateOf(APPLICATION);
+      refused(await send(await selfSigned(certificate, { thumbprint })), 700027);
+      const { thumbprint: own } = certificate;
+      assert.equal((await send(await selfSigned(certificate, { thumbprint: own }))).status, 200);
+    });
+
+    it("is refused when it is self-signed and used a second time", async () => {
+      const assertion = await selfSigned(await certificateOf(APPLICATION));
+      assert.equal((await send(assertion)).status, 200);
+      refused(await send(assertion), 700027);
+      await emulator.reset();
+      assert.equal((await send(assertion)).status, 200);
+    });
+
+    it("is taken for the host that the emulator stands for, which sees no certificate", async () => {
+      const certificate = await certificateOf(APPLICATION);
+      const host = "login.microsoftonline.com";
+      const audience = `https://${host}/${TENANT}/oauth2/v2.0/token`;
+      const post = async (form: Record<string, string>, headers: Record<string, string>) =>
+        await postToken(emulator, TENANT, form, { client: certificate, headers });
+      const form = async () => ({
+        ...FORM,
+        client_assertion: await selfSigned(certificate, { audience }),
+        client_assertion_type: JWT_BEARER,
+      });
+      refused(await post(await form(), {}), 700027);
+      const headers = { "x-emulated-host": host };
+      assert.equal((await post(await form(), headers)).status, 200);
+      refused(await post({ ...FORM, ...bound }, headers), 392200);
+      const mtls = { "x-emulated-host": "westus.mtlsauth.microsoft.com" };
+      assert.equal((await post({ ...FORM, ...bound }, mtls)).status, 200);
     });
 
     it("is refused with the certificate of another client", async () => {

@@ -27,7 +27,7 @@ const RESOURCE: Layer = {
 const RESOURCE_NODE: Layer = { modules: /^(src|resource)\//, packages: /^node:/ };
 const CLI: Layer = { modules: /^(cli|src|backends|emulator)\//, packages: /^node:/ };
 const EMULATOR: Layer = {
-  modules: /^(emulator\/|src\/(encoding|errors)\.ts$)/,
+  modules: /^(emulator\/|src\/(encoding|errors|transports)\.ts$)/,
   packages: /^(node:.*|valibot|jose|@peculiar\/x509|reflect-metadata)$/,
 };
 

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Bytes } from "../../src/encoding.ts";
-import { isKeyboundError, KeyboundError } from "../../src/errors.ts";
-import type { KeyAlgorithm, SignatureScheme } from "../../src/keys.ts";
-import { publicKeyAlgorithm } from "../../src/x509/public_key.ts";
-import { schemeParameters } from "../../src/x509/signature_scheme.ts";
+import type { Bytes } from "../encoding.ts";
+import { isKeyboundError, KeyboundError } from "../errors.ts";
+import type { KeyAlgorithm, SignatureScheme } from "../keys.ts";
+import { publicKeyAlgorithm } from "../x509/public_key.ts";
+import { schemeParameters } from "../x509/signature_scheme.ts";
 
 /** Both halves of a key pair and what it signs. */
 export interface KeyMaterial {

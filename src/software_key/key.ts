@@ -4,19 +4,19 @@
  * @module
  */
 
-import type { Bytes } from "../../src/encoding.ts";
-import { KeyboundError } from "../../src/errors.ts";
+import type { Bytes } from "../encoding.ts";
+import { KeyboundError } from "../errors.ts";
 import type {
   KeyOptions,
   KeyStrength,
   PemExportable,
   SignatureScheme,
   SigningKey,
-} from "../../src/keys.ts";
-import { raceSignal } from "../../src/single_flight.ts";
-import { ecdsaSignatureToDer } from "../../src/x509/ecdsa.ts";
-import { encodePem } from "../../src/x509/pem.ts";
-import { schemeParameters } from "../../src/x509/signature_scheme.ts";
+} from "../keys.ts";
+import { raceSignal } from "../single_flight.ts";
+import { ecdsaSignatureToDer } from "../x509/ecdsa.ts";
+import { encodePem } from "../x509/pem.ts";
+import { schemeParameters } from "../x509/signature_scheme.ts";
 
 /** What a {@linkcode SoftwareKey} is made of. */
 export interface SoftwareKeyParts {
