@@ -17,7 +17,6 @@
 
 export type { AttestationRequest, Attestor } from "./src/attestation.ts";
 export { cachingAttestor, type CachingAttestorOptions } from "./src/caching_attestor.ts";
-export type { BearerSupport } from "./src/bearer_support.ts";
 export type { Binding } from "./src/binding/binding.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
 export { ClientCredential } from "./src/credential.ts";
@@ -59,6 +58,7 @@ export {
 } from "./src/keys.ts";
 export { managedIdentity } from "./src/managed_identity.ts";
 export type {
+  BearerSupport,
   BoundRequestInit,
   Host,
   ManagedIdentity,
@@ -66,7 +66,13 @@ export type {
   TokenOptions,
 } from "./src/managed_identity_options.ts";
 export type { CertStore, LockOptions, StoredBinding } from "./src/stores.ts";
-export type { BearerToken, BindingWish, BoundToken, TokenResult } from "./src/token/result.ts";
+export type {
+  AcquiredToken,
+  BearerToken,
+  BindingWish,
+  BoundToken,
+  TokenResult,
+} from "./src/token/result.ts";
 export {
   type FailureClass,
   type FailureSignal,

@@ -24,6 +24,7 @@ import { acquireToken, type TokenDependencies, type TokenRequest } from "./token
 import { mergeClaims } from "./token/claims.ts";
 import { normalizeResource } from "./token/request.ts";
 import type { BindingWish, BoundToken, TokenResult } from "./token/result.ts";
+import { Throttle } from "./token/throttle.ts";
 import { Tokens, type TokenWay } from "./token/tokens.ts";
 
 /**
@@ -91,7 +92,7 @@ export function managedIdentity(options: ManagedIdentityOptions): ManagedIdentit
       tokens.cache.expedite(thumbprint);
     },
     tokens: tokens.cache,
-    throttle: new Map(),
+    throttle: new Throttle(),
     tokenTimeout,
     tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
   };

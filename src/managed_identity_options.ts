@@ -5,8 +5,8 @@
  */
 
 import type { Attestor } from "./attestation.ts";
-import type { BearerSupport } from "./bearer_support.ts";
 import type { Binding } from "./binding/binding.ts";
+import type { FlightContext } from "./binding/context.ts";
 import type { Clock } from "./clock.ts";
 import type { EventListener } from "./events.ts";
 import type { ManagedIdentityId } from "./identity.ts";
@@ -14,7 +14,9 @@ import type { KeyAlgorithm, KeyProvider, KeyStrength } from "./keys.ts";
 import type { HealCause } from "./policy/healing.ts";
 import type { CertStore } from "./stores.ts";
 import type { Capabilities, CapabilitiesOptions } from "./sources/source.ts";
-import type { BindingWish, TokenResult } from "./token/result.ts";
+import type { TokenDependencies, TokenRequest } from "./token/acquire.ts";
+import type { BindingWish, BoundToken, TokenResult } from "./token/result.ts";
+import type { Tokens, TokenWay } from "./token/tokens.ts";
 import type { MtlsTransport, TlsVersion } from "./transports.ts";
 
 /** The backends of a host: what `detect()` gives. */
@@ -157,4 +159,40 @@ export interface ManagedIdentity {
    * end by their own signals, and the host's backends stay.
    */
   close(): Promise<void>;
+}
+
+/** Bearer tokens for a managed identity: what `bearerTokens` of `keybound/sources` gives. */
+export interface BearerSupport {
+  /**
+   * The bearer side of one identity.
+   *
+   * @internal
+   */
+  attach(parts: IdentityParts): BearerSide;
+}
+
+/** What the bearer side is given of an identity. */
+export interface IdentityParts {
+  /** The identity that has bound tokens only. */
+  readonly own: ManagedIdentity;
+  /** The way to bound tokens. */
+  readonly bound: TokenWay<TokenOptions, BoundToken>;
+  /** Tokens of both kinds. */
+  readonly tokens: Tokens<TokenResult<"preferred">>;
+  /** Backends, caches, settings. */
+  readonly dependencies: TokenDependencies;
+  /** What the identity was made with. */
+  readonly options: ManagedIdentityOptions;
+}
+
+/** What the core is given in return. */
+export interface BearerSide {
+  /** The identity that has tokens of both kinds. */
+  readonly identity: ManagedIdentity;
+  /**
+   * Rejects where it is known that the host has no bound tokens, before anything is asked for:
+   * `min_strength_not_met`, `mtls_pop_not_supported_for_environment`,
+   * `mtls_pop_token_not_supported_in_imds_v1`, `managed_identity_all_sources_unavailable`.
+   */
+  admit(request: TokenRequest, context: FlightContext): Promise<void>;
 }

@@ -32,7 +32,9 @@ import { Token, type TokenSession } from "./token.ts";
 
 /** A provider whose sessions are to be closed. */
 export interface Pkcs11KeyProvider extends KeyProvider {
+  /** As the port has it; the key says its URI, and signs without a promise too. */
   open(id: string, options?: KeyOptions): Promise<Pkcs11SigningKey | undefined>;
+  /** As the port has it; the key says its URI, and signs without a promise too. */
   create(id: string, options?: CreateKeyOptions): Promise<Pkcs11SigningKey>;
   /** Signatures that its keys have made in this process. */
   readonly signatures: number;

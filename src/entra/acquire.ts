@@ -7,7 +7,6 @@
 import type { FlightContext } from "../binding/context.ts";
 import { KeyboundError } from "../errors.ts";
 import { type HealCause, healCause } from "../policy/healing.ts";
-import { MAX_RETRY_AFTER } from "../policy/retry.ts";
 import { EXPIRY_MARGIN, jitteredRefresh, refreshTime } from "../policy/token_life.ts";
 import type { TokenCache } from "../token/cache.ts";
 import type { TokenAnswer } from "../token/response.ts";
@@ -56,11 +55,7 @@ export async function acquireEntraToken(
 ): Promise<EntraToken> {
   const { throttle, clock, credentials } = dependencies;
   const start = clock.now();
-  const throttled = throttle.get(request.cacheKey);
-  // A wait that is longer than any that is kept was measured by a clock since put back.
-  if (throttled && start < throttled.until && throttled.until - start <= MAX_RETRY_AFTER) {
-    throw throttled.error;
-  }
+  throttle.check(request.cacheKey, start);
   const question = assertionQuestion(dependencies, request, context);
   const proof = await credentials.current(question, context);
   let result: EntraToken;

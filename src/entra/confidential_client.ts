@@ -11,6 +11,7 @@ import { metadataBase } from "../imds/endpoint.ts";
 import { Identifier, parse } from "../parse.ts";
 import { REMINT_COOLDOWN } from "../policy/healing.ts";
 import { mergeClaims } from "../token/claims.ts";
+import { Throttle } from "../token/throttle.ts";
 import { Tokens, type TokenWay } from "../token/tokens.ts";
 import { acquireEntraToken, assertionQuestion, type EntraDependencies } from "./acquire.ts";
 import type { EntraTokenRequest } from "./acquire.ts";
@@ -112,7 +113,7 @@ export function confidentialClient(options: ConfidentialClientOptions): Confiden
     crypto,
     tokenTimeout,
     tokenTlsVersion: options.tokenTlsVersion ?? "TLSv1.2",
-    throttle: new Map(),
+    throttle: new Throttle(),
     tokens: tokens.cache,
   };
 

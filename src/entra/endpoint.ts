@@ -10,10 +10,10 @@ import { checkKey } from "../binding/key.ts";
 import type { Clock } from "../clock.ts";
 import { KeyboundError } from "../errors.ts";
 import { type Answer, exchange } from "../http.ts";
-import { throttledUntil, tokenEndpointPolicy } from "../policy/retry.ts";
+import { tokenEndpointPolicy } from "../policy/retry.ts";
 import { checkBoundToken } from "../token/access_token.ts";
-import type { Throttled } from "../token/endpoint.ts";
 import { readTokenAnswer, type TokenAnswer } from "../token/response.ts";
+import type { Throttle } from "../token/throttle.ts";
 import type { MtlsTransport, TlsVersion } from "../transports.ts";
 import { wireError } from "../wire_error.ts";
 import { signAssertion } from "./assertion.ts";
@@ -40,7 +40,7 @@ export interface EntraEndpoint {
   /** Highest TLS version to offer. */
   readonly tokenTlsVersion: TlsVersion;
   /** Requests that the server wants held back, by cache key. */
-  readonly throttle: Map<string, Throttled>;
+  readonly throttle: Throttle;
 }
 
 /** What is asked for. */
@@ -65,9 +65,6 @@ export interface EntraRoute {
   readonly proof: Proof;
 }
 
-/** Far more than one process asks for at a time. */
-const THROTTLE_CAPACITY = 1000;
-
 /**
  * The token. One that is to be bound is checked to be bound to the certificate that was presented.
  *
@@ -91,11 +88,7 @@ export async function requestEntraToken(
     return token;
   } catch (thrown) {
     const error = wireError(thrown, "token", context);
-    const until = throttledUntil(answer.status, answer.retryAfter, clock.now());
-    if (until !== undefined) {
-      if (throttle.size >= THROTTLE_CAPACITY) throttle.clear();
-      throttle.set(query.cacheKey, { until, error });
-    }
+    throttle.note(query.cacheKey, answer, clock.now(), error);
     throw error;
   }
 }

@@ -21,6 +21,8 @@
  * @module
  */
 
+export type { HealCause } from "../policy/healing.ts";
+export type { AcquiredToken } from "../token/result.ts";
 export { confidentialClient } from "./confidential_client.ts";
 export type {
   AssertionRequest,

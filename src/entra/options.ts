@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import type { ClientCredential } from "../credential.ts";
 import type { EventListener } from "../events.ts";
-import type { BindingWish } from "../token/result.ts";
+import type { AcquiredToken, BindingWish } from "../token/result.ts";
 import type { MtlsTransport, TlsVersion } from "../transports.ts";
 import type { EntraCredential } from "./credential_types.ts";
 
@@ -108,21 +108,8 @@ export type EntraTokenOptions<Wish extends EntraBindingWish = EntraBindingWish> 
   & Target
   & EntraTokenSettings<Wish>;
 
-interface AnyToken {
-  /** The access token. */
-  readonly accessToken: string;
-  /** End of its life, in milliseconds since the Unix epoch. */
-  readonly expiresOn: number;
-  /** When it will be refreshed in the background, in milliseconds since the Unix epoch. */
-  readonly refreshOn?: number;
-  /** Whether it was served from memory. */
-  readonly fromCache: boolean;
-  /** Correlation id (UUID) of the acquisition that got it. */
-  readonly correlationId: string;
-}
-
 /** A token that is useless without its certificate's key. Send both together, as one pair. */
-export interface EntraBoundToken extends AnyToken {
+export interface EntraBoundToken extends AcquiredToken {
   /** Also the scheme of the `Authorization` header. */
   readonly tokenType: "mtls_pop";
   /** The certificate and key it is bound to. */
@@ -130,7 +117,7 @@ export interface EntraBoundToken extends AnyToken {
 }
 
 /** A token that works for whoever has it. */
-export interface EntraBearerToken extends AnyToken {
+export interface EntraBearerToken extends AcquiredToken {
   /** Also the scheme of the `Authorization` header. */
   readonly tokenType: "Bearer";
   /** It isn't bound to anything. */

@@ -5,7 +5,7 @@
  */
 
 import { KeyboundError } from "../errors.ts";
-import { VERSION } from "../version.ts";
+import { formRequest } from "../token/request.ts";
 import type { AssertionKind } from "./mode.ts";
 import type { Target } from "./options.ts";
 
@@ -61,21 +61,7 @@ export function entraTokenRequest(
     ...(isBound ? { token_type: "mtls_pop" } : {}),
     ...(fmiPath === undefined ? {} : { fmi_path: fmiPath }),
   });
-  return new Request(url, {
-    method: "POST",
-    headers: {
-      Accept: "application/json",
-      "Content-Type": "application/x-www-form-urlencoded",
-      "client-request-id": correlationId,
-      "return-client-request-id": "true",
-      "x-client-SKU": "keybound",
-      "x-client-Ver": VERSION,
-      "x-ms-lib-capability": "retry-after, h429",
-    },
-    body: form.toString(),
-    redirect: "manual",
-    signal,
-  });
+  return formRequest(url, form, correlationId, signal);
 }
 
 const DEFAULT = "/.default";

@@ -7,8 +7,8 @@
 import type { FlightContext } from "../binding/context.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
 import { jitteredRefresh } from "../policy/token_life.ts";
-import { throttledUntil } from "../policy/retry.ts";
 import type { TokenCache } from "../token/cache.ts";
+import type { Throttle } from "../token/throttle.ts";
 import { wireError } from "../wire_error.ts";
 import { readBoundToken, readIntrospection, type ReadToken } from "./confirmation.ts";
 import { servedLife } from "./life.ts";
@@ -32,22 +32,9 @@ export interface Acquirer {
   readonly tokens: Pick<TokenCache<Rfc8705Token>, "ask" | "set">;
   /** Refresh tokens so far. */
   readonly refreshTokens: RefreshTokens;
-  /** Questions that the server wants held back, by cache key. */
-  readonly throttle: Map<string, Throttled>;
+  /** Questions that the server wants held back. */
+  readonly throttle: Throttle;
 }
-
-/** A question that fails without being sent, because the server asked for a pause. */
-export interface Throttled {
-  /** From when, in milliseconds since the Unix epoch. */
-  readonly since: number;
-  /** Until when, in milliseconds since the Unix epoch. */
-  readonly until: number;
-  /** What the server had said. */
-  readonly error: unknown;
-}
-
-/** Far more questions than one process has at a time. */
-const THROTTLE_CAPACITY = 1000;
 
 /**
  * A token from the server; also kept in the cache.
@@ -63,8 +50,7 @@ export async function acquireToken(
 ): Promise<Rfc8705Token> {
   const { clock, credential, random } = link;
   const askedOn = clock.now();
-  const throttled = acquirer.throttle.get(cacheKey);
-  if (throttled && askedOn >= throttled.since && askedOn < throttled.until) throw throttled.error;
+  acquirer.throttle.check(cacheKey, askedOn);
   const endpoints = await acquirer.endpoints(link, context);
   const asked = acquirer.tokens.ask();
   const { token, refreshToken } = await grant(acquirer, link, endpoints, query, cacheKey, context);
@@ -130,7 +116,7 @@ async function grant(
     try {
       return readGrant(answer, context.correlationId);
     } catch (error) {
-      holdBack(acquirer.throttle, cacheKey, answer, link.clock.now(), error);
+      acquirer.throttle.note(cacheKey, answer, link.clock.now(), error);
       throw error;
     }
   };
@@ -177,17 +163,4 @@ async function confirm(
   const answer = await askServer(link, "introspection", make, context);
   readIntrospection(answer, thumbprint, correlationId);
   return { expiresOn: undefined, confirmed: true };
-}
-
-function holdBack(
-  throttle: Map<string, Throttled>,
-  cacheKey: string,
-  { status, retryAfter }: { readonly status: number; readonly retryAfter: number | undefined },
-  now: number,
-  error: unknown,
-): void {
-  const until = throttledUntil(status, retryAfter, now);
-  if (until === undefined) return;
-  if (throttle.size >= THROTTLE_CAPACITY) throttle.clear();
-  throttle.set(cacheKey, { since: now, until, error });
 }

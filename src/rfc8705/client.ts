@@ -10,6 +10,7 @@ import { systemClock } from "../clock.ts";
 import { ClientCredential } from "../credential.ts";
 import { KeyboundError } from "../errors.ts";
 import { isInForce } from "../policy/renewal.ts";
+import { Throttle } from "../token/throttle.ts";
 import { Tokens, type TokenWay } from "../token/tokens.ts";
 import type { MtlsTransport } from "../transports.ts";
 import { type Acquirer, acquireToken } from "./acquire.ts";
@@ -76,7 +77,7 @@ export function rfc8705Client(options: Rfc8705ClientOptions): Rfc8705Client {
     endpoints: endpointSource(options, metadataLife),
     tokens: tokens.cache,
     refreshTokens: new RefreshTokens(REFRESH_TOKENS),
-    throttle: new Map(),
+    throttle: new Throttle(),
   };
 
   const transportFor = ({ key }: ClientCredential): MtlsTransport => {

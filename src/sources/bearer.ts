@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { BearerSide, BearerSupport, IdentityParts } from "../bearer_support.ts";
+import type { BearerSide, BearerSupport, IdentityParts } from "../managed_identity_options.ts";
 import { openKey } from "../binding/key.ts";
 import { KeyboundError } from "../errors.ts";
 import type { KeyStrength } from "../keys.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { IdentityParts } from "../bearer_support.ts";
+import type { IdentityParts } from "../managed_identity_options.ts";
 import { assertHttpsUrl, boundRequest } from "../bound_fetch.ts";
 import { KeyboundError } from "../errors.ts";
 import type { BoundRequestInit, TokenOptions } from "../managed_identity_options.ts";

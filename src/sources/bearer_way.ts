@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { IdentityParts } from "../bearer_support.ts";
+import type { IdentityParts } from "../managed_identity_options.ts";
 import type { FlightContext } from "../binding/context.ts";
 import { hex, utf8 } from "../encoding.ts";
 import { KeyboundError } from "../errors.ts";

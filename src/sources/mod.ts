@@ -8,7 +8,7 @@
 export type { Retry } from "../http.ts";
 export { type Identity, type ManagedIdentityId, resolveIdentity } from "../identity.ts";
 export type { KeyStrength } from "../keys.ts";
-export type { BearerSupport } from "../bearer_support.ts";
+export type { BearerSupport } from "../managed_identity_options.ts";
 export { bearerTokens, type BearerTokensOptions } from "./bearer.ts";
 export type {
   BearerAnswer,

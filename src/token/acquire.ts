@@ -11,7 +11,6 @@ import { obtainBinding } from "../binding/obtain.ts";
 import { KeyboundError } from "../errors.ts";
 import { healCause } from "../policy/healing.ts";
 import { minimumLifeLeft } from "../policy/renewal.ts";
-import { MAX_RETRY_AFTER } from "../policy/retry.ts";
 import { EXPIRY_MARGIN, jitteredRefresh, refreshTime } from "../policy/token_life.ts";
 import type { TokenCache } from "./cache.ts";
 import { requestToken, type TokenEndpoint, type TokenQuery } from "./endpoint.ts";
@@ -39,11 +38,7 @@ export async function acquireToken(
 ): Promise<BoundToken> {
   const { throttle, clock } = dependencies;
   const start = clock.now();
-  const throttled = throttle.get(request.cacheKey);
-  // A wait that is longer than any that is kept was measured by a clock since put back.
-  if (throttled && start < throttled.until && throttled.until - start <= MAX_RETRY_AFTER) {
-    throw throttled.error;
-  }
+  throttle.check(request.cacheKey, start);
   const { binding, reminted } = await obtainBinding(dependencies, request, context);
   let result: BoundToken;
   try {

@@ -8,34 +8,24 @@ import type { Binding } from "../binding/binding.ts";
 import type { BindingDependencies, FlightContext, KeyDemands } from "../binding/context.ts";
 import { checkKey } from "../binding/key.ts";
 import { type Answer, exchange } from "../http.ts";
-import { throttledUntil, tokenEndpointPolicy } from "../policy/retry.ts";
+import { tokenEndpointPolicy } from "../policy/retry.ts";
 import type { TlsVersion } from "../transports.ts";
 import { wireError } from "../wire_error.ts";
 import { checkBoundToken } from "./access_token.ts";
 import { boundTokenRequest } from "./request.ts";
 import { readTokenAnswer, type TokenAnswer } from "./response.ts";
+import type { Throttle } from "./throttle.ts";
 
 /** What requests to the token endpoint need. */
 export interface TokenEndpoint
   extends Pick<BindingDependencies, "clock" | "random" | "transports"> {
-  /** Requests that the server wants held back, by cache key. */
-  readonly throttle: Map<string, Throttled>;
+  /** Requests that the server wants held back. */
+  readonly throttle: Throttle;
   /** Milliseconds for one attempt. */
   readonly tokenTimeout: number;
   /** Highest TLS version to offer. */
   readonly tokenTlsVersion: TlsVersion;
 }
-
-/** A request that fails without being sent, because the server asked for a pause. */
-export interface Throttled {
-  /** Until when, in milliseconds since the Unix epoch. */
-  readonly until: number;
-  /** What the server had said. */
-  readonly error: unknown;
-}
-
-/** Far more than one process asks for at a time. */
-const THROTTLE_CAPACITY = 1000;
 
 /** What is asked for. */
 export interface TokenQuery extends KeyDemands {
@@ -71,11 +61,7 @@ export async function requestToken(
     return token;
   } catch (thrown) {
     const error = wireError(thrown, "token", context);
-    const until = throttledUntil(answer.status, answer.retryAfter, clock.now());
-    if (until !== undefined) {
-      if (throttle.size >= THROTTLE_CAPACITY) throttle.clear();
-      throttle.set(query.cacheKey, { until, error });
-    }
+    throttle.note(query.cacheKey, answer, clock.now(), error);
     throw error;
   }
 }

@@ -31,7 +31,17 @@ export function boundTokenRequest(parameters: TokenParameters, signal: AbortSign
     grant_type: "client_credentials",
     token_type: "mtls_pop",
   });
-  return new Request(`${endpoint}/oauth2/v2.0/token`, {
+  return formRequest(`${endpoint}/oauth2/v2.0/token`, form, correlationId, signal);
+}
+
+/** A token request with this form. */
+export function formRequest(
+  url: string,
+  form: URLSearchParams,
+  correlationId: string,
+  signal: AbortSignal,
+): Request {
+  return new Request(url, {
     method: "POST",
     headers: {
       Accept: "application/json",

@@ -13,7 +13,8 @@ import type { BearerSourceName } from "../sources/source.ts";
  */
 export type BindingWish = "mtls_pop" | "bearer" | "preferred";
 
-interface AnyToken {
+/** What every token comes with. */
+export interface AcquiredToken {
   /** The access token. */
   readonly accessToken: string;
   /** End of its life, in milliseconds since the Unix epoch. */
@@ -27,7 +28,7 @@ interface AnyToken {
 }
 
 /** A token that is useless without its binding's key. Send both together, as one pair. */
-export interface BoundToken extends AnyToken {
+export interface BoundToken extends AcquiredToken {
   /** Also the scheme of the `Authorization` header. */
   readonly tokenType: "mtls_pop";
   /** The certificate and key it is bound to. */
@@ -37,7 +38,7 @@ export interface BoundToken extends AnyToken {
 }
 
 /** A token that works for whoever has it. */
-export interface BearerToken extends AnyToken {
+export interface BearerToken extends AcquiredToken {
   /** Also the scheme of the `Authorization` header. */
   readonly tokenType: "Bearer";
   /** It isn't bound to anything. */
