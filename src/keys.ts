@@ -96,6 +96,35 @@ export interface PemExportable {
   exportPem(): Promise<string>;
 }
 
+/** Where a key of Windows is, as `CRYPT_KEY_PROV_INFO` says it. */
+export interface KeyContainer {
+  /** Name of the key within its provider. */
+  readonly container: string;
+  /** Name of the key storage provider (CNG) or cryptographic service provider (CAPI). */
+  readonly provider: string;
+  /** `dwProvType`: 0 for a key storage provider. */
+  readonly providerType: number;
+  /** `dwKeySpec`: 0 for a key storage provider. */
+  readonly keySpec: number;
+  /** Whether the key is the machine's and not the user's. */
+  readonly machine: boolean;
+}
+
+/** A key that Windows finds by itself, as SChannel does. */
+export interface InKeyContainer {
+  /** Where it is. */
+  readonly keyContainer: KeyContainer;
+}
+
+/** A key that Windows takes by a handle, as attestation does. */
+export interface NativeHandle {
+  /**
+   * Runs `work` with the key's `NCRYPT_KEY_HANDLE`, which is good until `work` settles. Rejects as
+   * {@linkcode SigningKey.sign} does where the key can't be opened.
+   */
+  withHandle<T>(work: (handle: bigint) => Promise<T>): Promise<T>;
+}
+
 /** Whether `key` can sign without a promise. */
 export function isSyncSigner(key: SigningKey): key is SigningKey & SyncSigner {
   return typeof (key as Partial<SyncSigner>).signSync === "function";
@@ -104,6 +133,16 @@ export function isSyncSigner(key: SigningKey): key is SigningKey & SyncSigner {
 /** Whether `key` can be handed over as PEM. */
 export function isPemExportable(key: SigningKey): key is SigningKey & PemExportable {
   return typeof (key as Partial<PemExportable>).exportPem === "function";
+}
+
+/** Whether Windows finds `key` by itself. */
+export function isInKeyContainer(key: SigningKey): key is SigningKey & InKeyContainer {
+  return (key as Partial<InKeyContainer>).keyContainer !== undefined;
+}
+
+/** Whether `key` can be handed over as a handle of Windows. */
+export function isNativeHandle(key: SigningKey): key is SigningKey & NativeHandle {
+  return typeof (key as Partial<NativeHandle>).withHandle === "function";
 }
 
 const RANK: Readonly<Record<KeyStrength, number>> = { software: 1, hardware: 2, keyguard: 3 };

@@ -168,10 +168,14 @@ function bearerMissing(): KeyboundError {
   return new KeyboundError("invalid_argument", "Not without 'bearer': see keybound/sources.");
 }
 
-/** Everything that one identity's tokens differ by. Only the last part may hold a line feed. */
+/**
+ * Everything that one identity's tokens differ by. Mostly the resource alone: a text that the caller
+ * has is found at once, a new one must be hashed. Only the last part may hold a line feed.
+ */
 function tokenCacheKey(asked: TokenOptions): string {
   const { binding = "mtls_pop", resource, attest, minStrength, clientClaims } = asked;
   if (binding !== "mtls_pop") throw bearerMissing();
-  const parts = [normalizeResource(resource), attest === true, minStrength, clientClaims];
-  return parts.join("\n");
+  const bare = normalizeResource(resource);
+  if (attest !== true && minStrength === undefined && clientClaims === undefined) return bare;
+  return [bare, attest === true, minStrength, clientClaims].join("\n");
 }

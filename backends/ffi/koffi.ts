@@ -15,9 +15,6 @@ import {
 /** The package, as it exports itself. */
 export type Koffi = typeof import("koffi").default;
 
-/** A library as koffi holds it. */
-export type LibraryHandle = import("koffi").LibraryHandle;
-
 const TYPES: Readonly<Record<NativeType | "void", string>> = {
   void: "void",
   u8: "uint8_t",
@@ -44,15 +41,8 @@ interface Raw {
   async(...values: readonly unknown[]): void;
 }
 
-/**
- * The function with the values that its signature promises. It holds on to `libraries`: koffi unloads
- * one that nobody holds, and a call into it would end the process.
- */
-export function bindFunction<S extends Signature>(
-  raw: Raw,
-  { returns }: S,
-  libraries: unknown,
-): NativeFunction<S> {
+/** The function with the values that its signature promises. */
+export function bindFunction<S extends Signature>(raw: Raw, { returns }: S): NativeFunction<S> {
   const value = isWide(returns)
     ? (result: unknown) => BigInt(result as number | bigint)
     : (result: unknown) => result;
@@ -68,5 +58,5 @@ export function bindFunction<S extends Signature>(
         else resolve(value(result));
       });
     });
-  return Object.assign(call, { threaded, libraries }) as NativeFunction<S>;
+  return Object.assign(call, { threaded }) as NativeFunction<S>;
 }

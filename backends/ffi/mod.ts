@@ -10,7 +10,7 @@
 import process from "node:process";
 import type { Bytes } from "../../src/encoding.ts";
 import { KeyboundError } from "../../src/errors.ts";
-import { bindFunction, type Koffi, koffiType, type LibraryHandle } from "./koffi.ts";
+import { bindFunction, type Koffi, koffiType } from "./koffi.ts";
 import type { Platform } from "./layout.ts";
 import { isWide, type NativeFunction, type NativeHandler, type Signature } from "./signature.ts";
 
@@ -29,8 +29,6 @@ export interface NativeLibrary {
   function<const S extends Signature>(name: string, signature: S): NativeFunction<S>;
   /** Whether it has a function of this name. */
   has(name: string): boolean;
-  /** Gives the library back. Functions taken from it must not be called any more. */
-  close(): void;
 }
 
 /** A JavaScript function that C can call. */
@@ -48,7 +46,7 @@ export interface Ffi {
   /**
    * Loads a library by path or, where the system finds it, by name. It binds to its own symbols
    * before those of the runtime (`RTLD_DEEPBIND` on Linux), or libcrypto's would be Node's. It stays
-   * loaded until it is closed or nobody holds this object and its functions any more.
+   * loaded: threads that it started may still run, and handlers for the process's end.
    *
    * Throws `key_provider_unavailable` where it can't be loaded.
    */
@@ -70,12 +68,16 @@ export interface Ffi {
   readText(address: bigint, limit?: number): string;
 }
 
+/** One for all of a thread: koffi never frees a prototype, so each is to be made once. */
+let loaded: Ffi | undefined;
+
 /**
- * Loads koffi. Rejects with `missing_dependency` where it isn't installed, and
+ * Loads koffi, once a thread. Rejects with `missing_dependency` where it isn't installed, and
  * `key_provider_unavailable` where the runtime doesn't let it in.
  */
 export async function loadFfi(): Promise<Ffi> {
-  return ffiOf(await loadKoffi());
+  const koffi = await loadKoffi();
+  return loaded ??= ffiOf(koffi);
 }
 
 async function loadKoffi(): Promise<Koffi> {
@@ -108,7 +110,6 @@ function ffiOf(koffi: Koffi): Ffi {
     pointer: koffi.sizeof("void *") as 4 | 8,
     long: koffi.sizeof("long") as 4 | 8,
   };
-  // Prototypes are never freed by koffi, so that each is made once.
   const prototypes = new Map<string, ReturnType<Koffi["proto"]>>();
   const prototype = ({ returns, takes }: Signature) => {
     const name = `${returns}(${takes.join()})`;
@@ -116,13 +117,17 @@ function ffiOf(koffi: Koffi): Ffi {
     prototypes.set(name, known);
     return known;
   };
-  /** Whose functions may be called by their addresses. */
-  const libraries = new Set<LibraryHandle>();
+  /** By path. koffi unloads one that nobody holds, and a call into it would end the process. */
+  const libraries = new Map<string, NativeLibrary>();
   return {
     platform,
-    open: (path) => openLibrary(koffi, path, libraries),
+    open(path) {
+      const library = libraries.get(path) ?? openLibrary(koffi, path);
+      libraries.set(path, library);
+      return library;
+    },
     functionAt: (address, signature) =>
-      bindFunction(koffi.decode(address, prototype(signature)), signature, libraries),
+      bindFunction(koffi.decode(address, prototype(signature)), signature),
     callback(signature, handler) {
       const wide = signature.takes.map(isWide);
       const call = (...values: (number | bigint)[]) =>
@@ -147,22 +152,18 @@ function ffiOf(koffi: Koffi): Ffi {
   };
 }
 
-function openLibrary(koffi: Koffi, path: string, libraries: Set<LibraryHandle>): NativeLibrary {
+function openLibrary(koffi: Koffi, path: string): NativeLibrary {
   const missing = (what: string, cause: unknown) =>
     new KeyboundError("key_provider_unavailable", what, { cause });
   try {
     const library = koffi.load(path, { deep: process.platform === "linux" });
-    libraries.add(library);
     return {
       path,
       function(name, signature) {
         try {
           const { returns, takes } = signature;
-          return bindFunction(
-            library.func(name, koffiType(returns), takes.map(koffiType)),
-            signature,
-            library,
-          );
+          const raw = library.func(name, koffiType(returns), takes.map(koffiType));
+          return bindFunction(raw, signature);
         } catch (cause) {
           throw missing(`The library '${path}' has no function '${name}'.`, cause);
         }
@@ -173,9 +174,6 @@ function openLibrary(koffi: Koffi, path: string, libraries: Set<LibraryHandle>):
         } catch {
           return false;
         }
-      },
-      close() {
-        if (libraries.delete(library)) library.unload();
       },
     };
   } catch (cause) {

@@ -44,6 +44,7 @@ export function exchange(
     const outgoing = open(request, body, options.agent);
     const connecting = new AbortController();
     let sending: "not yet" | "under way" | "done" = "not yet";
+    let answered = false;
     let settled = false;
     /** Where a failure goes: to the caller, later to the reader of the response's body. */
     let fail = reject;
@@ -74,8 +75,14 @@ export function exchange(
     outgoing.on("error", (cause) => {
       if (!settled) giveUp(progress.failure(cause));
     });
+    // Neither is there an answer to come, nor does every runtime say so by an error.
+    outgoing.once("upgrade", () => giveUp(progress.failure(switchedProtocol())));
+    outgoing.once("close", () => {
+      if (!answered && !settled) giveUp(progress.failure(endedEarly()));
+    });
     outgoing.once("response", (message: IncomingMessage) => {
       if (settled) return;
+      answered = true;
       try {
         const empty = isEmpty(request, message);
         const incoming = responseBody(message, {
@@ -140,6 +147,12 @@ function toResponse(message: IncomingMessage, body: ReadableStream<Bytes> | null
 function endedEarly(): Error {
   return Object.assign(new Error("The connection ended before the response was complete."), {
     code: "ECONNRESET",
+  });
+}
+
+function switchedProtocol(): Error {
+  return Object.assign(new Error("The server switched to a protocol that nobody asked for."), {
+    code: "EPROTO",
   });
 }
 

@@ -24,7 +24,9 @@ export interface OpensslAgentOptions extends OpensslOptions {
 
 /**
  * An `https.Agent` that presents this credential, for `https.request`, axios, got and their like.
- * `destroy` gives back all it holds.
+ * `destroy` gives back all it holds; until then a key that signs by a promise has up to four threads
+ * for handshakes of this agent. For many such keys use {@linkcode opensslTransport}: its credentials
+ * share the threads.
  *
  * A request fails as with {@linkcode opensslTransport}, but with the errors of the stack as they are
  * instead of a `TransportError`. Throws `transport_not_available` for a key that can't sign, and

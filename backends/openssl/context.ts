@@ -8,7 +8,6 @@ import type { Bytes } from "../../src/encoding.ts";
 import { KeyboundError } from "../../src/errors.ts";
 import type { SignatureScheme } from "../../src/keys.ts";
 import type { TlsVersion } from "../../src/transports.ts";
-import { type NativeCallback, signature } from "../ffi/mod.ts";
 import { cText, type Openssl } from "./openssl.ts";
 import type { NativeKey, SigningProvider } from "./provider.ts";
 import type { SignNow } from "./provider_keys.ts";
@@ -70,7 +69,6 @@ export class Context {
   readonly address: bigint;
   readonly #openssl: Openssl;
   readonly #provider: SigningProvider;
-  readonly #callbacks: NativeCallback[] = [];
   #key: NativeKey | undefined;
 
   /**
@@ -105,12 +103,13 @@ export class Context {
   free(): void {
     this.#openssl.ssl.SSL_CTX_free(this.address);
     this.#openssl.count("context", -1);
-    if (this.#key !== undefined) this.#provider.freeKey(this.#key);
-    for (const callback of this.#callbacks.splice(0)) callback.close();
+    if (this.#key === undefined) return;
+    this.#provider.freeKey(this.#key);
+    this.#openssl.count("key", -1);
   }
 
   #setRules({ schemes, ...range }: ContextSettings): void {
-    const { ssl, ffi } = this.#openssl;
+    const { ssl } = this.#openssl;
     const { minVersion, maxVersion } = usableVersions(schemes, range);
     ssl.SSL_CTX_set_verify(this.address, VERIFY_PEER, 0n);
     ssl.SSL_CTX_set_options(this.address, OP_NO_RENEGOTIATION);
@@ -122,11 +121,7 @@ export class Context {
     ssl.SSL_CTX_set_default_read_buffer_len(this.address, READ_BUFFER);
     const refused = ssl.SSL_CTX_set_alpn_protos(this.address, ALPN, ALPN.length);
     this.#openssl.expect(refused === 0, "OpenSSL refused the protocol names");
-    // Asked for when the server wants a certificate and the one that is there can't be used. By
-    // itself OpenSSL would go on without.
-    const suspend = ffi.callback(signature("i32", "address", "address", "address"), () => -1);
-    this.#callbacks.push(suspend);
-    ssl.SSL_CTX_set_client_cert_cb(this.address, suspend.address);
+    ssl.SSL_CTX_set_client_cert_cb(this.address, this.#provider.suspend);
   }
 
   #trust(ca: readonly Bytes[] | undefined): void {
@@ -159,6 +154,7 @@ export class Context {
       this.#openssl.expect(added === 1n, "OpenSSL refused a certificate of the chain");
     }
     this.#key = this.#provider.createKey(spki, signNow);
+    this.#openssl.count("key", 1);
     // After the certificate: the two are compared.
     const fits = ssl.SSL_CTX_use_PrivateKey(this.address, this.#key.address) === 1;
     this.#provider.rethrow();

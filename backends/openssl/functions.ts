@@ -18,6 +18,8 @@ const CRYPTO = {
   ERR_clear_error: ["void"],
   ERR_error_string_n: ["void", "ulong", "buffer", "usize"],
   ERR_get_error: ["ulong"],
+  ERR_pop_to_mark: ["i32"],
+  ERR_set_mark: ["i32"],
   EVP_PKEY_CTX_free: ["void", "address"],
   EVP_PKEY_CTX_new_from_name: ["address", "address", "buffer", "buffer"],
   EVP_PKEY_free: ["void", "address"],

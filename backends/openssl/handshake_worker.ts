@@ -13,13 +13,15 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { isKeyboundError, KeyboundError } from "../../src/errors.ts";
 import { loadFfi } from "../ffi/mod.ts";
+import type { HandshakeStep } from "../tls_engine/engine.ts";
 import { Connection } from "./connection.ts";
 import { openConnection } from "./open_connection.ts";
 import { Context } from "./context.ts";
 import { HeldContext } from "./in_place.ts";
-import { Openssl } from "./openssl.ts";
+import type { Openssl } from "./openssl.ts";
 import { SigningProvider } from "./provider.ts";
 import type { SignNow } from "./provider_keys.ts";
+import { loadOpenssl } from "./registry.ts";
 import {
   SignatureSlot,
   type WorkerFailure,
@@ -116,10 +118,7 @@ class HandshakeWorker {
     const opened = this.#connections.get(number);
     if (opened === undefined) return;
     this.#current = number;
-    const send = new Uint8Array(0);
-    const step = "failure" in opened
-      ? { send, done: false, failure: opened.failure }
-      : opened.connection.handshake(received, () => this.#provider.rethrow());
+    const step = this.#stepOf(opened, received);
     if (step.failure !== undefined) {
       this.#drop(number);
       const failure = toFailure(step.failure);
@@ -130,6 +129,16 @@ class HandshakeWorker {
       this.#report({ type: "step", connection: number, send: step.send, handles });
     } else {
       this.#report({ type: "step", connection: number, send: step.send });
+    }
+  }
+
+  /** Whatever goes wrong is this connection's failure: the thread has others. */
+  #stepOf(opened: Opened | { readonly failure: unknown }, received: Uint8Array): HandshakeStep {
+    try {
+      if ("failure" in opened) throw opened.failure;
+      return opened.connection.handshake(received, () => this.#provider.rethrow());
+    } catch (failure) {
+      return { send: new Uint8Array(0), done: false, failure };
     }
   }
 
@@ -161,7 +170,7 @@ if (port === null) {
 }
 const { libraries, slot } = workerData as WorkerStart;
 // Orders that come before it is ready wait in the port.
-const openssl = new Openssl(await loadFfi(), libraries);
+const openssl = loadOpenssl(await loadFfi(), libraries);
 const worker = new HandshakeWorker(
   openssl,
   new SignatureSlot(slot),

@@ -11,10 +11,9 @@ import { openConnection } from "./open_connection.ts";
 import { Context, type ContextSettings } from "./context.ts";
 import { type Handshake, OpensslEngine } from "./engine.ts";
 import type { Openssl } from "./openssl.ts";
-import type { SigningProvider } from "./provider.ts";
+import type { HeldProvider } from "./registry.ts";
 import { freeSession, Sessions } from "./sessions.ts";
 import { signingNow } from "./signing.ts";
-import type { Turns } from "./turns.ts";
 
 /** Where the engines of one credential come from. */
 export interface EngineSource {
@@ -75,30 +74,28 @@ export class HeldContext {
 /** Engines whose handshakes sign by `key` as they go. */
 export class InPlaceSource implements EngineSource {
   readonly #openssl: Openssl;
-  readonly #provider: SigningProvider;
+  readonly #held: HeldProvider;
   readonly #context: HeldContext;
   readonly #sessions: Sessions;
-  readonly #turns: Turns;
 
   /** Nothing is made yet. At most one handshake a turn of the event loop goes on: one signature. */
   constructor(
     openssl: Openssl,
-    provider: SigningProvider,
+    held: HeldProvider,
     settings: ContextSettings,
     key: SigningKey & SyncSigner,
-    turns: Turns,
   ) {
     this.#openssl = openssl;
-    this.#provider = provider;
-    this.#turns = turns;
+    this.#held = held;
     this.#sessions = new Sessions(openssl);
     this.#context = new HeldContext(() =>
-      new Context(openssl, provider, settings, signingNow(key))
+      new Context(openssl, held.provider, settings, signingNow(key))
     );
   }
 
   open({ host, session: name }: EngineTarget): TlsEngine {
     const openssl = this.#openssl;
+    const { provider, turns } = this.#held;
     const session = this.#sessions.take(name);
     const target = { host, ...(session === undefined ? {} : { session }) };
     let handles: ConnectionHandles;
@@ -108,12 +105,10 @@ export class InPlaceSource implements EngineSource {
       freeSession(openssl, session);
     }
     const connection = new Connection(openssl, handles, () => this.#context.release());
-    const step = (received: Uint8Array) =>
-      connection.handshake(received, () => this.#provider.rethrow());
+    const step = (received: Uint8Array) => connection.handshake(received, () => provider.rethrow());
     const handshake: Handshake = {
       // Nothing is signed before the server has spoken.
-      step: (received) =>
-        received.length === 0 ? step(received) : this.#turns.run(() => step(received)),
+      step: (received) => received.length === 0 ? step(received) : turns.run(() => step(received)),
       connection: () => connection,
       free: () => connection.free(),
     };

@@ -1,5 +1,5 @@
 /**
- * A loaded OpenSSL: its functions, its errors, and a count of what was taken from it.
+ * OpenSSL for one who uses it: its functions, its errors, and a count of what was taken from it.
  *
  * @module
  */
@@ -7,13 +7,7 @@
 import { utf8 } from "../../src/encoding.ts";
 import type { Ffi } from "../ffi/mod.ts";
 import { failureOf, type QueuedError } from "./errors.ts";
-import type { OpensslLibraries } from "./find.ts";
-import {
-  type CryptoFunctions,
-  cryptoFunctions,
-  type SslFunctions,
-  sslFunctions,
-} from "./functions.ts";
+import type { CryptoFunctions, SslFunctions } from "./functions.ts";
 
 /** Most errors that are read of one failure. */
 const MAX_ERRORS = 8;
@@ -24,8 +18,15 @@ export type NativeObject = "context" | "connection" | "key" | "library" | "sessi
 /** How many native objects are held, by kind; those at 0 are left out. */
 export type LiveObjects = Readonly<Partial<Record<NativeObject, number>>>;
 
-/** OpenSSL in this process. The libraries stay loaded: they have handlers for the process's end. */
-export class Openssl {
+/** The functions of libcrypto and of the libssl that goes with it. */
+export interface OpensslFunctions {
+  readonly ffi: Ffi;
+  readonly crypto: CryptoFunctions;
+  readonly ssl: SslFunctions;
+}
+
+/** OpenSSL as one of those who use it has it: what it took of it is counted here. */
+export class Openssl implements OpensslFunctions {
   readonly ffi: Ffi;
   readonly crypto: CryptoFunctions;
   readonly ssl: SslFunctions;
@@ -33,11 +34,11 @@ export class Openssl {
   readonly connections: Set<{ free(): void }> = new Set();
   readonly #live = new Map<NativeObject, number>();
 
-  /** Loads libcrypto, then the libssl that goes with it. Throws `key_provider_unavailable`. */
-  constructor(ffi: Ffi, libraries: OpensslLibraries) {
+  /** Nothing was taken yet. */
+  constructor({ ffi, crypto, ssl }: OpensslFunctions) {
     this.ffi = ffi;
-    this.crypto = cryptoFunctions(ffi.open(libraries.crypto));
-    this.ssl = sslFunctions(ffi.open(libraries.ssl));
+    this.crypto = crypto;
+    this.ssl = ssl;
   }
 
   /** What is held. */

@@ -27,11 +27,19 @@ const FUNC_PROVIDER_QUERY_OPERATION = 1027;
 /** `EVP_PKEY_KEYPAIR`: all parts of a key. */
 const KEYPAIR = 0x87;
 
+const SUSPEND = signature("i32", "address", "address", "address");
+
 const RSA = "RSA:rsaEncryption:1.2.840.113549.1.1.1";
 const EC = "EC:id-ecPublicKey:1.2.840.10045.2.1";
 
 /** A library context in which keys sign by JavaScript. One thread makes and uses it. */
 export class SigningProvider {
+  /**
+   * A function for `SSL_CTX_set_client_cert_cb` that suspends the handshake. It is asked for a
+   * certificate when the server wants one and the one that is there can't be used; by itself OpenSSL
+   * would go on without.
+   */
+  readonly suspend: bigint;
   #context: bigint | undefined;
   readonly #openssl: Openssl;
   readonly #params: Params;
@@ -47,6 +55,7 @@ export class SigningProvider {
     this.#openssl = openssl;
     this.#params = new Params(ffi);
     this.#tables = new NativeTables(ffi);
+    this.suspend = this.#tables.callback(SUSPEND, () => -1);
     const context = openssl.taken("library", crypto.OSSL_LIB_CTX_new());
     this.#context = context;
     try {
@@ -92,7 +101,7 @@ export class SigningProvider {
       this.rethrow();
       // `kept` is named here so that what the parameters point to lives until now.
       this.#openssl.expect(ok && kept.length > 0, "OpenSSL refused the public key");
-      return { handle, address: this.#openssl.taken("key", made[0]!) };
+      return { handle, address: made[0]! };
     } catch (error) {
       this.#signers.delete(handle);
       throw error;
@@ -104,7 +113,6 @@ export class SigningProvider {
   /** Gives a key back. */
   freeKey({ handle, address }: NativeKey): void {
     this.#openssl.crypto.EVP_PKEY_free(address);
-    this.#openssl.count("key", -1);
     this.#signers.delete(handle);
   }
 
@@ -141,7 +149,7 @@ export class SigningProvider {
     const guarded = <const S extends Signature>(types: S, handler: NativeHandler<S>) =>
       tables.callback(types, this.#guard(types, handler));
     const keys = new KeyManagement(this.#params, tables, guarded, (n) => this.#signers.get(n));
-    const signatures = new Signatures(ffi, this.#params, tables, guarded, keys);
+    const signatures = new Signatures(this.#openssl, this.#params, tables, guarded, keys);
     const properties = `provider=${NAME}`;
     const keyManagement = tables.algorithms([
       [RSA, properties, keys.rsa],

@@ -7,7 +7,9 @@
 
 import { KeyboundError } from "../../src/errors.ts";
 import { type Ffi, layout, signature } from "../ffi/mod.ts";
+import type { CryptoFunctions } from "./functions.ts";
 import type { NativeTables } from "./native_tables.ts";
+import type { OpensslFunctions } from "./openssl.ts";
 import { PARAM, type Params } from "./params.ts";
 import type { Guarded, HeldKey, KeyManagement } from "./provider_keys.ts";
 import { schemeOf } from "./public_key.ts";
@@ -50,6 +52,7 @@ export class Signatures {
   /** Dispatch table, for RSA and ECDSA alike. */
   readonly table: bigint;
   readonly #ffi: Ffi;
+  readonly #crypto: CryptoFunctions;
   readonly #params: Params;
   readonly #keys: KeyManagement;
   readonly #size: (size: bigint) => Uint8Array;
@@ -58,13 +61,14 @@ export class Signatures {
 
   /** Signatures with these keys. */
   constructor(
-    ffi: Ffi,
+    { ffi, crypto }: OpensslFunctions,
     params: Params,
     tables: NativeTables,
     guarded: Guarded,
     keys: KeyManagement,
   ) {
     this.#ffi = ffi;
+    this.#crypto = crypto;
     this.#params = params;
     this.#keys = keys;
     const { encode } = layout({ size: "usize" }, ffi.platform);
@@ -149,13 +153,24 @@ export class Signatures {
         `TLS asks for a signature with ${digest} that has no name. Check the server's TLS versions.`,
       );
     }
-    const signed = signNow(scheme, this.#ffi.read(data, Number(size)));
+    const signed = this.#keepingErrors(() => signNow(scheme, this.#ffi.read(data, Number(size))));
     if (!isPlausible(signed, publicKey.type, publicKey.maxSize) || BigInt(signed.length) > room) {
       throw implausible(scheme);
     }
     this.#ffi.write(out, signed);
     this.#ffi.write(length, this.#size(BigInt(signed.length)));
     return 1;
+  }
+
+  /** A key's module may use this libcrypto too: what it leaves in the queue isn't the handshake's. */
+  #keepingErrors<T>(work: () => T): T {
+    const { ERR_pop_to_mark: forget, ERR_set_mark: mark } = this.#crypto;
+    mark();
+    try {
+      return work();
+    } finally {
+      forget();
+    }
   }
 }
 

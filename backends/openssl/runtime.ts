@@ -13,9 +13,8 @@ import type { VersionRange } from "../http/connections.ts";
 import { usableVersions } from "./context.ts";
 import { type FindOptions, loadNative, locate, type OpensslLibraries } from "./find.ts";
 import { type EngineSource, InPlaceSource } from "./in_place.ts";
-import { type LiveObjects, Openssl } from "./openssl.ts";
-import { SigningProvider } from "./provider.ts";
-import { Turns } from "./turns.ts";
+import type { LiveObjects, Openssl } from "./openssl.ts";
+import { HeldProvider, loadOpenssl } from "./registry.ts";
 import { Workers, WorkerSource } from "./workers.ts";
 
 /** How a key signs during a handshake. */
@@ -28,17 +27,18 @@ export interface RuntimeSettings {
   readonly signing: Signing;
 }
 
-/** OpenSSL with all that hangs on it, for one transport. */
+/** OpenSSL with all that hangs on it, for one transport or agent. */
 export class OpensslRuntime {
   readonly openssl: Openssl;
   readonly workers: Workers;
+  readonly #libraries: OpensslLibraries;
   readonly #settings: RuntimeSettings;
-  readonly #turns = new Turns();
-  #provider: SigningProvider | undefined;
+  #provider: HeldProvider | undefined;
 
   private constructor(openssl: Openssl, libraries: OpensslLibraries, settings: RuntimeSettings) {
     this.openssl = openssl;
     this.workers = new Workers(libraries);
+    this.#libraries = libraries;
     this.#settings = settings;
   }
 
@@ -46,7 +46,7 @@ export class OpensslRuntime {
   static async load(options: FindOptions, settings: RuntimeSettings): Promise<OpensslRuntime> {
     const ffi = await loadNative();
     const location = locate(ffi, options, process);
-    return new OpensslRuntime(new Openssl(ffi, location), location, settings);
+    return new OpensslRuntime(loadOpenssl(ffi, location), location, settings);
   }
 
   /** Where the engines of a credential come from. Throws `unsupported_scheme` and `invalid_argument`. */
@@ -60,8 +60,8 @@ export class OpensslRuntime {
       ...(ca === undefined ? {} : { ca }),
     };
     if (signing !== "worker" && isSyncSigner(key)) {
-      this.#provider ??= new SigningProvider(this.openssl);
-      return new InPlaceSource(this.openssl, this.#provider, settings, key, this.#turns);
+      this.#provider ??= new HeldProvider(this.openssl, this.#libraries);
+      return new InPlaceSource(this.openssl, this.#provider, settings, key);
     }
     if (signing !== "in-place") return new WorkerSource(this.openssl, this.workers, settings, key);
     throw new KeyboundError(
@@ -79,7 +79,7 @@ export class OpensslRuntime {
     for (const connection of this.openssl.connections) connection.free();
     const held = await this.workers.end();
     // With a context there is a connection in the middle of a call of OpenSSL.
-    if (this.openssl.live.context === undefined) this.#provider?.free();
+    if (this.openssl.live.context === undefined) this.#provider?.release();
     return [this.openssl.live, ...held];
   }
 }

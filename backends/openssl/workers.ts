@@ -38,7 +38,7 @@ export class Workers {
    */
   pick(): WorkerThread {
     if (this.#ended) throw transportClosed();
-    this.#threads = this.#threads.filter((thread) => !thread.failed);
+    this.#threads = [...this.threads];
     const [first] = this.#threads.toSorted((a, b) => a.load - b.load);
     if (first !== undefined && (first.load === 0 || this.#threads.length >= MAX_WORKERS)) {
       return first;
@@ -46,6 +46,11 @@ export class Workers {
     const thread = new WorkerThread(this.#libraries);
     this.#threads.push(thread);
     return thread;
+  }
+
+  /** Those that run. */
+  get threads(): readonly WorkerThread[] {
+    return this.#threads.filter(({ failed }) => !failed);
   }
 
   /** A number for a context, the same on all threads. */

@@ -95,18 +95,23 @@ export function functionsOf(library: NativeLibrary, ffi: Ffi, structs: Structs):
   const table = allocate(pointer);
   const code = library.function("C_GetFunctionList", signature("ulong", "buffer"))(table);
   const list = readAddress(table);
-  if (Number(code) !== CKR.OK || list === 0n) {
-    throw new KeyboundError(
-      "key_provider_unavailable",
-      `The library '${library.path}' is not a PKCS#11 module that works. Check its path.`,
-    );
-  }
+  if (Number(code) !== CKR.OK || list === 0n) throw noModule(library);
   const bound = Object.entries(FUNCTIONS).map(([name, [place, takes]]) => {
     const at = list + BigInt(structs.functionOffset(place));
     const address = readAddress(ffi.read(at, pointer));
+    // What a module doesn't do it has a stub for (PKCS#11 2.40 section 5.1); to call NULL would end
+    // the process.
+    if (address === 0n) throw noModule(library);
     return [name, ffi.functionAt(address, signature("ulong", ...takes))];
   });
   return Object.fromEntries(bound) as Functions;
+}
+
+function noModule({ path }: NativeLibrary): KeyboundError {
+  return new KeyboundError(
+    "key_provider_unavailable",
+    `The library '${path}' is not a PKCS#11 module that works. Check its path.`,
+  );
 }
 
 /** A pointer, little-endian. */

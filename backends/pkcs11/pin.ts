@@ -12,7 +12,11 @@ import { KeyboundError } from "../../src/errors.ts";
 import { allocate } from "./structs.ts";
 
 /** Gives the PIN whenever the token wants one: at the first use and after its device was away. */
-export type PinSource = () => string | Uint8Array | Promise<string | Uint8Array>;
+export interface PinSource {
+  (): string | Uint8Array | Promise<string | Uint8Array>;
+  /** Whether the bytes it gives are nobody else's: they are zeroed once they were read. */
+  readonly givesAway?: boolean;
+}
 
 /** Longest PIN, bytes. */
 const MAX_PIN = 255;
@@ -34,13 +38,16 @@ export async function readPin(source: PinSource): Promise<Bytes> {
     throw unavailable("The PIN could not be had: its source failed.", cause);
   }
   const octets = typeof given === "string" ? utf8(given) : given;
-  if (octets.length === 0 || octets.length > MAX_PIN) {
-    throw unavailable(`A PIN has 1 to ${MAX_PIN} bytes; its source gave ${octets.length}.`);
+  try {
+    if (octets.length === 0 || octets.length > MAX_PIN) {
+      throw unavailable(`A PIN has 1 to ${MAX_PIN} bytes; its source gave ${octets.length}.`);
+    }
+    const pin = allocate(octets.length);
+    pin.set(octets);
+    return pin;
+  } finally {
+    if (typeof given === "string" || source.givesAway) octets.fill(0);
   }
-  const pin = allocate(octets.length);
-  pin.set(octets);
-  if (typeof given === "string") octets.fill(0);
-  return pin;
 }
 
 /**
@@ -49,7 +56,7 @@ export async function readPin(source: PinSource): Promise<Bytes> {
  * The source rejects with `key_provider_unavailable` for any other file.
  */
 export function pinFile(path: string): PinSource {
-  return async () => {
+  const read = async () => {
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
     const refused = (reason: string, cause?: unknown) =>
       unavailable(`The PIN file '${path}' ${reason}`, cause);
@@ -73,6 +80,7 @@ export function pinFile(path: string): PinSource {
       await file.close();
     }
   };
+  return Object.assign(read, { givesAway: true });
 }
 
 async function statusOf(

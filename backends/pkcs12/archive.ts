@@ -31,6 +31,9 @@ export interface Archive {
 /** Largest file that is read, in bytes. */
 const MAX_FILE = 1_048_576;
 
+/** What a key derivation counts for at least: many short ones take their time as well. */
+const FEWEST_ROUNDS = 1000;
+
 const PBES2 = "1.2.840.113549.1.5.13";
 const KEY_BAG = "1.2.840.113549.1.12.10.1.1";
 const SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2";
@@ -50,7 +53,9 @@ export async function readArchive(
 ): Promise<Archive> {
   const pkijs = await loadPkijs();
   const pfx = parsePfx(pkijs, file);
-  const engine = engineWith(pkijs, password, crypto);
+  const spend = roundsOfFile();
+  spend(pfx.macData?.iterations ?? 0);
+  const engine = engineWith(pkijs, password, crypto, spend);
   const secret = utf8(password).buffer;
   try {
     const checkIntegrity = pfx.macData !== undefined;
@@ -95,24 +100,37 @@ async function loadPkijs(): Promise<Pkijs> {
 
 function parsePfx(pkijs: Pkijs, file: Uint8Array): InstanceType<Pkijs["PFX"]> {
   if (file.length > MAX_FILE) throw unreadable("it is larger than 1 MiB");
-  let pfx: InstanceType<Pkijs["PFX"]>;
   try {
-    pfx = pkijs.PFX.fromBER(file.slice());
+    return pkijs.PFX.fromBER(file.slice());
   } catch (cause) {
     throw unreadable("it isn't one", cause);
   }
-  if ((pfx.macData?.iterations ?? 1) > MAX_ITERATIONS) throw unreadable("its MAC takes too long");
-  return pfx;
+}
+
+/** To be told the rounds of each key derivation before it; throws once they are too many in all. */
+type Spend = (rounds: number) => void;
+
+function roundsOfFile(): Spend {
+  let left = MAX_ITERATIONS;
+  return (rounds) => {
+    left -= Math.max(rounds, FEWEST_ROUNDS);
+    if (left < 0) throw unreadable("its encryption takes too long");
+  };
 }
 
 /** pkijs on WebCrypto, with what WebCrypto lacks. */
-function engineWith({ CryptoEngine }: Pkijs, password: string, crypto: Crypto): Engine {
+function engineWith(
+  { CryptoEngine }: Pkijs,
+  password: string,
+  crypto: Crypto,
+  spend: Spend,
+): Engine {
   class Pkcs12Engine extends CryptoEngine {
     override async decryptEncryptedContentInfo(parameters: Decryption): Promise<ArrayBuffer> {
       const { encryptedContentInfo: info } = parameters;
       const { algorithmId, algorithmParams } = info.contentEncryptionAlgorithm;
       if (algorithmId === PBES2) {
-        assertAffordable(new Uint8Array(algorithmParams.toBER(false)));
+        spend(roundsOf(new Uint8Array(algorithmParams.toBER(false))));
         return await super.decryptEncryptedContentInfo(parameters);
       }
       if (algorithmId !== PBE_SHA1_TRIPLE_DES) {
@@ -121,6 +139,8 @@ function engineWith({ CryptoEngine }: Pkijs, password: string, crypto: Crypto): 
         );
       }
       const pbe = readPbeParameters(new Uint8Array(algorithmParams.toBER(false)));
+      // Two digests for the key and one for the vector take as many rounds each.
+      spend(3 * pbe.iterations);
       const ciphertext = new Uint8Array(info.getEncryptedContent());
       return decryptTripleDes(ciphertext, password, pbe).buffer;
     }
@@ -128,12 +148,12 @@ function engineWith({ CryptoEngine }: Pkijs, password: string, crypto: Crypto): 
   return new Pkcs12Engine({ name: "keybound", crypto });
 }
 
-/** Throws for `PBES2-params` (RFC 8018 appendix A.4) with more rounds than anybody waits for. */
-function assertAffordable(der: Bytes): void {
+/** Rounds of the key derivation in `PBES2-params` (RFC 8018 appendix A.4). */
+function roundsOf(der: Bytes): number {
   const [derivation] = readDer(der).members;
   const rounds = derivation?.members[1]?.members[1];
   if (rounds === undefined) throw unreadable("its encryption has no key derivation");
-  readIterations(rounds);
+  return readIterations(rounds);
 }
 
 async function keyIn(

@@ -19,7 +19,7 @@ import * as TAG from "../../src/x509/der_tags.ts";
 /** pbeWithSHAAnd3-KeyTripleDES-CBC. */
 export const PBE_SHA1_TRIPLE_DES = "1.2.840.113549.1.12.1.3";
 
-/** More rounds than any file has. */
+/** More rounds than any file has, all its key derivations together. */
 export const MAX_ITERATIONS = 2_000_000;
 
 /** Salt and rounds of a key derivation. */

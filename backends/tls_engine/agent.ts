@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ClientRequest } from "node:http";
 import { Agent, type AgentOptions, type RequestOptions } from "node:https";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
@@ -56,12 +57,29 @@ export class EngineAgent extends Agent {
     return new TlsStream(socket, () => this.#engines.open(target));
   }
 
+  /** Whoever speaks on an idle connection would be heard as the answer to the next request. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    // Whether it is kept: the type doesn't know of the answer.
+    const kept: unknown = super.keepSocketAlive(socket);
+    socket.on("data", endUnasked);
+    return kept !== false;
+  }
+
+  override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    socket.off("data", endUnasked);
+    super.reuseSocket(socket, request);
+  }
+
   override destroy(): void {
     super.destroy();
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#engines.onDestroy?.();
   }
+}
+
+function endUnasked(this: Duplex): void {
+  this.destroy();
 }
 
 /** An IPv6 address as it is, not as it stands in a URL. */

@@ -5,10 +5,11 @@
  */
 
 import type { Socket } from "node:net";
-import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import { concat } from "../../src/encoding.ts";
+import { Backlog } from "./backlog.ts";
 import type { HandshakeStep, TlsEngine } from "./engine.ts";
+import { SocketStream } from "./socket_stream.ts";
 
 type Done = (error?: Error | null) => void;
 
@@ -19,17 +20,13 @@ const NOTHING = new Uint8Array(0);
  * nothing is sent before. A TCP end without `close_notify` is an error (`ECONNRESET`): what came
  * before it may not have been all.
  */
-export class TlsStream extends Duplex {
-  /** As with a `TLSSocket`. */
-  readonly encrypted = true;
+export class TlsStream extends SocketStream {
   /** Whether the peer is verified. */
   authorized = false;
-  /** Milliseconds of idleness that `setTimeout` was told. */
-  timeout = 0;
   readonly #socket: Socket;
   #engine: TlsEngine | undefined;
   /** What came before a step of the handshake was over. */
-  #waiting: Uint8Array[] = [];
+  readonly #backlog = new Backlog();
   #stepping = false;
   /** Why nothing more will come. */
   #lost: Error | undefined;
@@ -42,7 +39,7 @@ export class TlsStream extends Duplex {
 
   /** Speaks TLS over `socket`, which it owns, by the engine that `open` gives. */
   constructor(socket: Socket, open: () => TlsEngine | Promise<TlsEngine>) {
-    super({ allowHalfOpen: false });
+    super(socket);
     this.#socket = socket;
     socket.setNoDelay(true);
     // Both at once: the TCP handshake takes its time.
@@ -51,7 +48,6 @@ export class TlsStream extends Duplex {
     socket.on("connect", () => this.emit("connect"));
     socket.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     socket.on("end", () => this.#lose(this.#endedEarly()));
-    socket.on("timeout", () => this.emit("timeout"));
     socket.on("error", (error) => this.#lose(error));
     socket.on("close", () => this.#lose(this.#endedEarly()));
   }
@@ -60,7 +56,7 @@ export class TlsStream extends Duplex {
     if (engine === undefined) return;
     if (this.destroyed) return engine.free();
     this.#engine = engine;
-    const start = () => void this.#step(this.#takeWaiting());
+    const start = () => void this.#step(this.#takeBacklog());
     if (this.#socket.connecting) this.#socket.once("connect", start);
     else start();
   }
@@ -89,7 +85,7 @@ export class TlsStream extends Duplex {
     }
     this.#stepping = false;
     if (step.done) return this.#secure();
-    const more = this.#takeWaiting();
+    const more = this.#takeBacklog();
     if (more.length > 0) void this.#step(more);
     else this.#giveUp();
   }
@@ -104,21 +100,21 @@ export class TlsStream extends Duplex {
     // There may be nothing to say yet.
     setImmediate(() => this.#send(NOTHING));
     // The first records may have come with the end of the handshake.
-    this.#receive(this.#takeWaiting());
+    this.#receive(this.#takeBacklog());
     this.#giveUp();
   }
 
-  #takeWaiting(): Uint8Array {
-    const [first = NOTHING, ...more] = this.#waiting;
-    this.#waiting = [];
-    return more.length === 0 ? first : concat(first, ...more);
+  #takeBacklog(): Uint8Array {
+    const bytes = this.#backlog.take();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    return bytes;
   }
 
   #onData(chunk: Uint8Array): void {
     if (this.destroyed) return;
     if (this.authorized) this.#receive(chunk);
-    else if (this.#stepping || this.#engine === undefined) this.#waiting.push(chunk);
-    else void this.#step(chunk);
+    else if (!this.#stepping && this.#engine !== undefined) void this.#step(chunk);
+    else if (this.#backlog.add(chunk)) this.#socket.pause();
   }
 
   #receive(chunk: Uint8Array): void {
@@ -133,7 +129,10 @@ export class TlsStream extends Duplex {
       if (failure !== undefined) {
         this.#socket.end();
         this.destroy(failure as Error);
-      } else if (ended) this.#finish();
+      } else if (ended) {
+        this.#ended = true;
+        this.push(null);
+      }
     } catch (error) {
       this.destroy(error as Error);
     }
@@ -147,8 +146,8 @@ export class TlsStream extends Duplex {
 
   #giveUp(): void {
     if (this.#lost === undefined || this.#ended || this.destroyed) return;
-    // Who has said goodbye doesn't wait for an answer.
-    if (this.#closing && this.authorized) this.#finish();
+    // Who has said goodbye doesn't mind, unless he still reads: to him it isn't the end.
+    if (this.#closing && this.authorized) this.destroy();
     else this.destroy(this.#lost);
   }
 
@@ -156,11 +155,6 @@ export class TlsStream extends Duplex {
     const when = this.authorized ? "without saying so in TLS" : "during the TLS handshake";
     const error = new Error(`The connection was ended ${when}.`);
     return Object.assign(error, { code: "ECONNRESET" });
-  }
-
-  #finish(): void {
-    this.#ended = true;
-    this.push(null);
   }
 
   #send(bytes: Uint8Array): boolean {
@@ -214,45 +208,5 @@ export class TlsStream extends Duplex {
     if (this.#socket.writableEnded) this.#socket.destroySoon();
     else this.#socket.destroy();
     done(error);
-  }
-
-  /**
-   * As with a socket: `timeout` is emitted after so many milliseconds of idleness; 0 turns that off,
-   * for the listener too.
-   */
-  setTimeout(ms: number, listener?: () => void): this {
-    this.timeout = ms;
-    this.#socket.setTimeout(ms);
-    if (listener === undefined) return this;
-    return ms === 0 ? this.off("timeout", listener) : this.once("timeout", listener);
-  }
-
-  /** As with a socket. */
-  setNoDelay(noDelay?: boolean): this {
-    this.#socket.setNoDelay(noDelay);
-    return this;
-  }
-
-  /** As with a socket. */
-  setKeepAlive(enable?: boolean, initialDelay?: number): this {
-    this.#socket.setKeepAlive(enable, initialDelay);
-    return this;
-  }
-
-  /** As with a socket: the process is kept running for it. */
-  ref(): this {
-    this.#socket.ref();
-    return this;
-  }
-
-  /** As with a socket: the process isn't kept running for it. */
-  unref(): this {
-    this.#socket.unref();
-    return this;
-  }
-
-  /** Address of the peer. */
-  get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
   }
 }

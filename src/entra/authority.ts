@@ -19,9 +19,9 @@ export interface Authority {
 
 /** A host name with at least one dot, in plain letters: no user, port, escape or final dot. */
 const HOST =
-  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/;
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/i;
 
-const AUTHORITY = /^https:\/\/([^/]+)\/(?:(dstsv2)\/)?([^/?#]+)\/?$/;
+const AUTHORITY = /^https:\/\/([^/]+)\/(?:(dstsv2)\/)?([^/?#]+)\/?$/i;
 
 /** Tenants that stand for whoever signs in: a client that signs itself in has no such tenant. */
 const NON_TENANTS: readonly string[] = ["common", "organizations"];
@@ -34,7 +34,8 @@ const NON_TENANTS: readonly string[] = ["common", "organizations"];
  * make of it, so that no certificate goes to a host that reads like another one.
  */
 export function parseAuthority(authority: string): Authority {
-  const text = typeof authority === "string" ? authority.toLowerCase() : "";
+  // Put into lower case only once it is seen to be ASCII: the Kelvin sign would become a plain "k".
+  const text = typeof authority === "string" ? authority : "";
   const [, host = "", dsts, tenant = ""] = AUTHORITY.exec(text) ?? [];
   if (!HOST.test(host)) {
     throw new KeyboundError(
@@ -44,7 +45,7 @@ export function parseAuthority(authority: string): Authority {
   }
   return Object.freeze({
     kind: dsts === undefined ? "entra" : "dsts",
-    host,
+    host: host.toLowerCase(),
     tenant: checkedTenant(tenant),
   });
 }
@@ -67,7 +68,7 @@ export function assertTenanted({ kind, tenant }: Authority): void {
 }
 
 function checkedTenant(tenant: string): string {
-  const checked = parse(Identifier, typeof tenant === "string" ? tenant.toLowerCase() : tenant);
+  const checked = parse(Identifier, tenant)?.toLowerCase();
   if (checked !== undefined) return checked;
   throw new KeyboundError("invalid_argument", "The tenant must be its id or one of its domains.");
 }

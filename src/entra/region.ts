@@ -44,8 +44,8 @@ export function chooseRegion(
 
 /** The region that `REGION_NAME` names, blanks taken out; `undefined` where it names none. */
 export function regionOfEnvironment(environment: Environment): string | undefined {
-  const region = environment["REGION_NAME"]?.replaceAll(" ", "").toLowerCase();
-  return region !== undefined && isRegionName(region) ? region : undefined;
+  const region = environment["REGION_NAME"]?.replaceAll(" ", "");
+  return region !== undefined && isRegionName(region) ? region.toLowerCase() : undefined;
 }
 
 const Compute = fields({ location: text(NAME) });

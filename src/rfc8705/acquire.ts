@@ -6,6 +6,7 @@
 
 import type { FlightContext } from "../binding/context.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
+import type { Answer } from "../http.ts";
 import { jitteredRefresh } from "../policy/token_life.ts";
 import type { TokenCache } from "../token/cache.ts";
 import type { Throttle } from "../token/throttle.ts";
@@ -112,7 +113,7 @@ async function grant(
   const ask = async (refreshToken?: string): Promise<GrantedToken> => {
     const make = (signal: AbortSignal) =>
       tokenRequest(url, acquirer.clientId, query, refreshToken, signal);
-    const answer = await askServer(link, "token", make, context);
+    const answer = withoutSecret(await askServer(link, "token", make, context), refreshToken);
     try {
       return readGrant(answer, context.correlationId);
     } catch (error) {
@@ -161,6 +162,17 @@ async function confirm(
   const make = (signal: AbortSignal) =>
     introspectionRequest(introspection, clientId, accessToken, signal);
   const answer = await askServer(link, "introspection", make, context);
-  readIntrospection(answer, thumbprint, correlationId);
+  readIntrospection(withoutSecret(answer, accessToken), thumbprint, correlationId);
   return { expiresOn: undefined, confirmed: true };
+}
+
+/** Shorter texts may be words of the answer as well. */
+const SHORTEST_SECRET = 8;
+
+/** A refusal that repeats the secret it is about, without it: an opaque one doesn't show as such. */
+function withoutSecret(answer: Answer, secret: string | undefined): Answer {
+  if (answer.status === 200 || secret === undefined || secret.length < SHORTEST_SECRET) {
+    return answer;
+  }
+  return { ...answer, text: answer.text.replaceAll(secret, "[redacted]") };
 }

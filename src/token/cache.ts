@@ -31,6 +31,10 @@ interface Entry<Token> extends TokenTimes {
   readonly result: Token;
   /** Its number, as `ask` gave it. */
   readonly asked: number;
+  /** From when another refresh may be started, whatever became of the last one. */
+  notBefore: number;
+  /** Whether it was served since it was kept, or last spared. */
+  isUsed: boolean;
   /** Made once, so that a hit costs no promise of its own. */
   readonly promise: Promise<Token>;
 }
@@ -43,7 +47,10 @@ export interface Hit<Token> {
   readonly refreshDue: boolean;
 }
 
-/** A bounded cache of tokens; the one used longest ago goes first. */
+/**
+ * A bounded cache of tokens; those not used lately go first. Which those are is found out when room
+ * is needed: a hit that moved its token to the end of the map would cost more than all else it does.
+ */
 export class TokenCache<Token extends CacheableToken> {
   readonly #entries = new Map<string, Entry<Token>>();
   readonly #capacity: number;
@@ -58,11 +65,13 @@ export class TokenCache<Token extends CacheableToken> {
   get(key: string, now: number): Hit<Token> | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (now >= entry.staleAt || now < entry.receivedOn - CLOCK_SKEW) return undefined;
-    this.#entries.set(key, entry);
-    const refreshDue = now >= entry.refreshAt;
-    if (refreshDue) entry.refreshAt = now + REFRESH_PAUSE;
+    if (now >= entry.staleAt || now < entry.receivedOn - CLOCK_SKEW) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    entry.isUsed = true;
+    const refreshDue = now >= entry.refreshAt && now >= entry.notBefore;
+    if (refreshDue) entry.notBefore = now + REFRESH_PAUSE;
     return { promise: entry.promise, refreshDue };
   }
 
@@ -76,14 +85,25 @@ export class TokenCache<Token extends CacheableToken> {
    * one may know of a challenge that this one doesn't.
    */
   set(key: string, result: Token, asked: number, times: TokenTimes): void {
-    if ((this.#entries.get(key)?.asked ?? 0) > asked) return;
+    const previous = this.#entries.get(key);
+    if (previous !== undefined && previous.asked > asked) return;
     this.#entries.delete(key);
+    if (this.#entries.size >= this.#capacity) this.#makeRoom();
     const cached = Object.freeze({ ...result, fromCache: true });
     const promise = Promise.resolve(cached);
-    this.#entries.set(key, { result: cached, promise, asked, ...times });
-    if (this.#entries.size <= this.#capacity) return;
-    const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.#entries.delete(oldest.value);
+    // Kept, so that a server's advice to refresh at once isn't taken again and again.
+    const notBefore = previous?.notBefore ?? 0;
+    this.#entries.set(key, { result: cached, promise, asked, notBefore, isUsed: false, ...times });
+  }
+
+  /** Throws away the oldest that nobody has used since it was last spared. */
+  #makeRoom(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
+      if (!entry.isUsed) return;
+      this.#entries.set(key, entry);
+      entry.isUsed = false;
+    }
   }
 
   /** Throws away the tokens bound to this certificate and says how many there were. */

@@ -7,7 +7,12 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { opensslTransport, type OpensslTransportOptions } from "../../backends/openssl/mod.ts";
+import { loadFfi, signature } from "../../backends/ffi/mod.ts";
+import {
+  findOpenssl,
+  opensslTransport,
+  type OpensslTransportOptions,
+} from "../../backends/openssl/mod.ts";
 import { KeyboundError } from "../../src/errors.ts";
 import type { SignatureScheme, SigningKey } from "../../src/keys.ts";
 import { manualClock } from "../support/clock.ts";
@@ -179,6 +184,23 @@ describe("keys behind opensslTransport", () => {
       });
     });
   }
+
+  it("may leave errors of OpenSSL behind, which their modules share with us", async () => {
+    const { crypto } = await findOpenssl();
+    const library = (await loadFfi()).open(crypto);
+    const parse = library.function("d2i_X509", signature("address", "buffer", "buffer", "long"));
+    const inner = synchronousKey("P-256");
+    const key = signingBy(inner, (...args) => {
+      const garbage = new BigUint64Array([0n]);
+      assert.equal(parse(null, new Uint8Array(garbage.buffer), 0n), 0n);
+      return inner.signSync(...args);
+    });
+    await using({ signing: "in-place" }, async (fetch) => {
+      for (const version of VERSIONS) {
+        assert.equal((await fetch(version, await client(key))).status, 200, version);
+      }
+    });
+  });
 
   describe("a key that hangs", () => {
     const hanging = (key: SigningKey) => {

@@ -51,7 +51,11 @@ const ODD_ALIASES = [
 export function describeCertStore(
   title: string,
   make: (clock: Clock) => Promise<CertStoreUnderTest>,
-  traits: { readonly name: string },
+  traits: {
+    readonly name: string;
+    /** Whether the medium keeps a certificate only once, under whichever alias. @default false */
+    readonly keepsCertificatesOnce?: boolean;
+  },
 ): void {
   /** Runs a test on a store of its own. */
   const examine =
@@ -216,11 +220,11 @@ export function describeCertStore(
     it(
       "keeps aliases apart byte for byte (Read_Isolated_Per_Alias_No_Cross_Talk)",
       examine(async ({ store }) => {
-        const shared = await expiringAfter(5);
+        const issue = issuer(5, traits.keepsCertificatesOnce);
         const bindings = new Map<string, StoredBinding>();
         for (const [i, alias] of ODD_ALIASES.entries()) {
           assertBindings(await store.list(alias), []);
-          bindings.set(alias, { ...shared, endpoint: `https://mtlsauth.example/t${i}` });
+          bindings.set(alias, { ...await issue(), endpoint: `https://mtlsauth.example/t${i}` });
           await store.put(alias, bindings.get(alias)!);
         }
         for (const alias of ODD_ALIASES) {
@@ -232,12 +236,16 @@ export function describeCertStore(
     it(
       "evicts no other alias (DeleteAllForAlias_Does_Not_Remove_Other_Aliases)",
       examine(async ({ store }) => {
-        const binding = await expiringAfter(1);
-        for (const alias of ODD_ALIASES) await store.put(alias, binding);
+        const issue = issuer(1, traits.keepsCertificatesOnce);
+        const bindings = new Map<string, StoredBinding>();
+        for (const alias of ODD_ALIASES) {
+          bindings.set(alias, await issue());
+          await store.put(alias, bindings.get(alias)!);
+        }
         for (const [i, alias] of ODD_ALIASES.entries()) {
           assert.equal(await store.evict(alias), 1);
           for (const later of ODD_ALIASES.slice(i + 1)) {
-            assertBindings(await store.list(later), [binding]);
+            assertBindings(await store.list(later), [bindings.get(later)!]);
           }
         }
       }),
@@ -431,6 +439,12 @@ async function expiringAfter(hours: number, endpoint: string = ENDPOINT): Promis
   const notBefore = EPOCH - 100 * HOUR;
   const { der } = await issueCertificate({ notBefore, notAfter: EPOCH + hours * HOUR });
   return { certificate: der, endpoint, clientId: CLIENT_ID };
+}
+
+/** Gives one binding for all, or one for each who asks. */
+function issuer(hours: number, each: boolean = false): () => Promise<StoredBinding> {
+  const shared = expiringAfter(hours);
+  return () => each ? expiringAfter(hours) : shared;
 }
 
 function assertBindings(actual: readonly StoredBinding[], expected: readonly StoredBinding[]) {

@@ -23,6 +23,8 @@ describe("an authority", () => {
     ["a final dot", "https://login.microsoftonline.com./t"],
     ["a letter of another alphabet", "https://logіn.microsoftonline.com/t"],
     ["a dot of another alphabet", "https://login。microsoftonline.com/t"],
+    ["a letter whose lower case is ours (the Kelvin sign)", "https://login.\u212Aontoso.com/t"],
+    ["such a letter in the tenant", "https://login.microsoftonline.com/\u212Aontoso.com"],
     ["a full-width letter", "https://ｌogin.microsoftonline.com/t"],
     ["an escape in the host", "https://login%2Emicrosoftonline.com/t"],
     ["a backslash", "https://login.microsoftonline.com\\.evil.example/t"],

@@ -7,8 +7,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { EntraTokenOptions } from "../../src/entra/options.ts";
 import { webcryptoKeys } from "../../backends/webcrypto/mod.ts";
-import { EPOCH, HOUR } from "../support/clock.ts";
+import { EPOCH, HOUR, settle } from "../support/clock.ts";
 import { DAY } from "../support/fake_azure.ts";
 import { until } from "../support/waiting.ts";
 import { AUTHORITY, fakeEntra, newCredential, SCOPE, status } from "./support/fake_entra.ts";
@@ -43,7 +44,36 @@ describe("a confidential client's token", () => {
       assert.equal(other.fromCache, false);
       assert.equal(entra.counts(), "2+0+0+0");
     });
+
+    it(`under way isn't shared with who wants ${name}`, async () => {
+      const entra = fakeEntra();
+      const client = await entra.client();
+      const wanted = [{ scope: SCOPE }, asked as { scope: string }];
+      const tokens = await Promise.all(wanted.map((each) => client.getToken(each)));
+      assert.notEqual(tokens[0]!.accessToken, tokens[1]!.accessToken);
+      assert.equal(entra.counts(), "2+0+0+0");
+    });
   }
+
+  it("under way isn't shared by names that only look alike when they are joined", async () => {
+    const entra = fakeEntra();
+    const client = await entra.client();
+    const [claims, other] = ['{"a":\n1}', '{"a":1}'];
+    const wanted: EntraTokenOptions[] = [
+      { scope: SCOPE, claims },
+      { scope: SCOPE, claims: other },
+      { scope: SCOPE, clientClaims: claims },
+      { scope: SCOPE, clientClaims: other },
+      { scope: SCOPE, claims, clientClaims: claims },
+      { scope: SCOPE, fmiPath: other },
+      { scope: SCOPE, fmiPath: other, clientClaims: claims },
+      { scope: SCOPE, fmiPath: SCOPE },
+      { scope: `${SCOPE}undefined` },
+    ];
+    const tokens = await Promise.all(wanted.map((each) => client.getToken(each)));
+    const texts = new Set(tokens.map(({ accessToken }) => accessToken));
+    assert.deepEqual([texts.size, entra.counts()], [wanted.length, `${wanted.length}+0+0+0`]);
+  });
 
   it("is never served bound for bearer or bearer for bound", async () => {
     const entra = fakeEntra();
@@ -105,6 +135,23 @@ describe("a confidential client's token", () => {
     const after = await client.getToken({ scope: SCOPE });
     assert.notEqual(after.accessToken, first.accessToken);
     assert.equal(entra.counts(), "3+0+0+0");
+  });
+
+  it("is refreshed once a minute at most, however soon the server wants it", async () => {
+    const entra = fakeEntra();
+    entra.refreshIn = 0;
+    let calls = 0;
+    const own = await newCredential();
+    const client = await entra.client({ credential: () => (calls++, own) });
+    for (let i = 0; i < 10; i++) {
+      await client.getToken({ scope: SCOPE });
+      await settle();
+    }
+    assert.deepEqual([entra.counts(), calls], ["2+0+0+0", 2]);
+    await entra.clock.advance(60_000);
+    await client.getToken({ scope: SCOPE });
+    await settle();
+    assert.equal(calls, 3);
   });
 
   it("isn't served with 5 minutes left, nor beyond its certificate's end", async () => {
@@ -191,6 +238,27 @@ describe("a credential function", () => {
     assert.equal(still.accessToken, first.accessToken);
     await until(() => entra.events.some(({ type }) => type === "refresh"));
     assert.equal((await client.getToken({ scope: SCOPE })).binding.credential, renewed);
+  });
+
+  it("that goes back and forth between two certificates costs two requests a minute", async () => {
+    const entra = fakeEntra();
+    const tenants = new Map([["a.example", await newCredential()], [
+      "b.example",
+      await newCredential(),
+    ]]);
+    const client = await entra.client({
+      credential: {
+        assertion: ({ tenantId }) => ({ assertion: "a", credential: tenants.get(tenantId)! }),
+      },
+    });
+    for (let i = 0; i < 10; i++) {
+      for (const [tenantId, credential] of tenants) {
+        const { binding } = await client.getToken({ scope: SCOPE, tenantId });
+        assert.equal(binding.credential, credential);
+        await settle();
+      }
+    }
+    assert.ok(entra.sent.length <= 4, `${entra.sent.length} requests`);
   });
 
   it("that gives a new certificate keeps bearer tokens, which belong to none", async () => {

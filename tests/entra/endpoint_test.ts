@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { requestEntraToken } from "../../src/entra/endpoint.ts";
 import { chooseMode } from "../../src/entra/mode.ts";
+import { Throttle } from "../../src/token/throttle.ts";
 import { fakeEntra, SCOPE } from "./support/fake_entra.ts";
 
 describe("a request that is to go over mutual TLS", () => {
@@ -23,7 +24,7 @@ describe("a request that is to go over mutual TLS", () => {
         crypto,
         tokenTimeout: 1000,
         tokenTlsVersion: "TLSv1.2",
-        throttle: new Map(),
+        throttle: new Throttle(),
       } as const;
       const query = { cacheKey: "", scope: SCOPE, claims: undefined, fmiPath: undefined };
       const route = {

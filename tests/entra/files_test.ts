@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { inspect } from "node:util";
 import { deriveBytes } from "../../backends/pkcs12/legacy_encryption.ts";
 import { pkcs12Credential } from "../../backends/pkcs12/mod.ts";
 import { webcryptoKeys } from "../../backends/webcrypto/mod.ts";
@@ -60,6 +61,33 @@ before(() => {
   openssl("rsa", "-in", "leaf.key", "-traditional", "-out", "old.key");
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Rounds that take no time, and need as many bytes as those that do. */
+const FEW_ROUNDS = 70_000;
+
+/** A PKCS#12 file with the password `x` whose key and certificate took this many rounds each. */
+function exported(cipher: string, rounds: number, ...more: string[]): Uint8Array {
+  const slow = ["-keypbe", cipher, "-certpbe", cipher, "-iter", `${rounds}`, ...more];
+  const pair = ["-inkey", "leaf.key", "-in", "leaf.crt", "-passout", "pass:x"];
+  openssl("pkcs12", "-export", ...slow, ...pair, "-out", "rounds.p12");
+  return file("rounds.p12");
+}
+
+/** The file, saying that it took other rounds than the few that it did. */
+function claiming(bytes: Uint8Array, rounds: number): Uint8Array {
+  const integer = (value: number) => `0203${value.toString(16).padStart(6, "0")}`;
+  const [said, says] = [integer(FEW_ROUNDS), integer(rounds)];
+  assert.ok(hex(bytes).includes(said));
+  const pairs = hex(bytes).replaceAll(said, says).match(/../g)!;
+  return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
+}
+
+/** Parts of the leaf's private key as a text could show it: lines of its PEM, numbers, hex. */
+function readKey(): string[] {
+  const lines = text("leaf.key").split("\n").slice(2, 20);
+  const der = fromBase64(lines.slice(4, 8).join(""));
+  return [...lines, [...der.slice(0, 12)].join(", "), hex(der.slice(0, 8))];
+}
 
 /** Fails unless the key signs for the leaf. */
 async function assertSigns({ key, leaf }: ClientCredential): Promise<void> {
@@ -239,13 +267,54 @@ describe("a PKCS#12 file", () => {
   });
 
   it("that would take for ever to read is refused at once", async () => {
-    const slow = ["-keypbe", "AES-256-CBC", "-certpbe", "NONE", "-iter", "3000000"];
-    const pair = ["-inkey", "leaf.key", "-in", "leaf.crt", "-passout", "pass:x"];
-    for (const more of [[], ["-nomac"]]) {
-      openssl("pkcs12", "-export", ...slow, ...more, ...pair, "-out", "slow.p12");
-      await assert.rejects(pkcs12Credential(file("slow.p12"), { password: "x" }), {
-        code: "invalid_credential_material",
-      });
+    for (const [cipher, rounds] of [["AES-256-CBC", 3_000_000], ["PBE-SHA1-3DES", 700_000]]) {
+      for (const more of [[], ["-nomac"]]) {
+        const quick = exported(`${cipher}`, FEW_ROUNDS, ...more);
+        const slow = claiming(quick, more.length === 0 ? 3_000_000 : Number(rounds));
+        await assert.rejects(pkcs12Credential(slow, { password: "x" }), {
+          code: "invalid_credential_material",
+        });
+      }
+    }
+  });
+
+  it("that would take long in many small steps is refused as well", async () => {
+    const slow = exported("AES-256-CBC", 700_000);
+    await assert.rejects(pkcs12Credential(slow, { password: "x" }), {
+      code: "invalid_credential_material",
+      message: /takes too long/,
+    });
+  });
+
+  it("has neither its password nor its key in an error", async () => {
+    const key = readKey();
+    const wrong: (() => Promise<unknown>)[] = [
+      ...["modern", "nomac", "triple", "triple_nomac", "plain"].map((name) => () =>
+        pkcs12Credential(changed(file(`${name}.p12`)), { password })
+      ),
+      ...["modern", "triple"].map((name) => () =>
+        pkcs12Credential(file(`${name}.p12`), { password: `${password}!` })
+      ),
+      () => pkcs12Credential(file("nokey.p12"), { password }),
+      () => pemCredential(text("other.crt") + text("leaf.key")),
+      () => pemCredential(text("leaf.crt") + text("leaf.key") + text("leaf.key")),
+      () => pemCredential(text("leaf.crt") + text("leaf.key").replace("M", "!")),
+    ];
+    let refused = 0;
+    for (const make of wrong) {
+      const error = await make().catch((error) => error);
+      if (!(error instanceof KeyboundError)) continue;
+      refused++;
+      const shown = inspect(error, { depth: 20, showHidden: true, maxArrayLength: null });
+      for (const secret of [password, ...key]) assert.equal(shown.includes(secret), false);
+    }
+    assert.ok(refused >= 8, `${refused} of ${wrong.length}`);
+  });
+
+  it("that is nested without end is refused at once", async () => {
+    for (const tag of [0x24, 0x30, 0xa0]) {
+      const nested = new Uint8Array(2 ** 20).map((_, i) => i % 2 === 0 ? tag : 0x80);
+      await assert.rejects(pkcs12Credential(nested), { code: "invalid_credential_material" });
     }
   });
 

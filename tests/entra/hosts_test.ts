@@ -160,6 +160,7 @@ describe("a region's name", () => {
       ["westus/evil", undefined],
       ["west\tus", undefined],
       ["a.evil.example", undefined],
+      ["\u212Aoreacentral", undefined],
     ];
     for (const [value, expected] of rows) {
       assert.equal(regionOfEnvironment({ REGION_NAME: value }), expected);

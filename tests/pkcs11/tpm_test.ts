@@ -95,6 +95,34 @@ describe("a token in a TPM", () => {
     }
   });
 
+  it("that goes in the middle of 50 signatures leaves none hanging, and signs again afterwards", async () => {
+    const key = await provider().create("k", P256);
+    const messages = Array.from({ length: 50 }, (_, i) => utf8(`message ${i}`));
+    let done = 0;
+    let few: () => void;
+    const enough = new Promise<void>((resolve) => few = resolve);
+    const signing = messages.map(async (message) => {
+      const signature = await key.sign(ECDSA, message);
+      if (++done === 5) few();
+      return signature;
+    });
+    const settled = Promise.allSettled(signing);
+    await enough;
+    await token.stop();
+    let failed = 0;
+    for (const [i, result] of (await settled).entries()) {
+      if (result.status === "fulfilled") {
+        assert.ok(await verifySignature(ECDSA, key.spki, messages[i]!, result.value));
+      } else {
+        assert.ok(isKeyboundError(result.reason, "key_provider_unavailable"));
+        failed++;
+      }
+    }
+    assert.ok(failed > 0, "it was gone before the last");
+    await token.start();
+    assert.ok(await signs(key));
+  });
+
   it("has no more sessions than it needs, and none of ours after close", async () => {
     const inside = new Token(options);
     opened.push(inside);

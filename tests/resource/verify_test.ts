@@ -10,6 +10,7 @@ import {
   createLocalJWKSet,
   exportJWK,
   type JSONWebKeySet,
+  type JWK,
   type JWTPayload,
   SignJWT,
   UnsecuredJWT,
@@ -19,6 +20,7 @@ import {
   verifyBoundToken,
   type VerifyBoundTokenOptions,
 } from "../../resource/mod.ts";
+import { base64url, utf8 } from "../../src/encoding.ts";
 import { isKeyboundError } from "../../src/errors.ts";
 import { issueCertificate, type IssuedCertificate } from "../support/certificates.ts";
 
@@ -29,6 +31,7 @@ const NOW = Date.UTC(2030, 0, 1);
 let mine: IssuedCertificate;
 let thiefs: IssuedCertificate;
 let keys: CryptoKeyPair;
+let strangeKeys: CryptoKeyPair;
 let jwks: JSONWebKeySet;
 
 const P256 = { name: "ECDSA", namedCurve: "P-256" };
@@ -36,6 +39,7 @@ const P256 = { name: "ECDSA", namedCurve: "P-256" };
 before(async () => {
   [mine, thiefs] = [await issueCertificate(), await issueCertificate()];
   keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+  strangeKeys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"]);
   jwks = { keys: [{ ...await exportJWK(keys.publicKey), kid: "k", alg: "ES256", use: "sig" }] };
 });
 
@@ -78,17 +82,23 @@ describe("a bound token", () => {
     }
   });
 
-  const bindings: [string, unknown][] = [
-    ["nothing", undefined],
-    ["an empty cnf", {}],
-    ["a cnf of null", null],
-    ["a DPoP key", { jkt: "x" }],
-    ["an empty thumbprint", { "x5t#S256": "" }],
-    ["a thumbprint that is an array", { "x5t#S256": ["x"] }],
+  const bindings: [string, (thumbprint: string) => unknown][] = [
+    ["nothing", () => undefined],
+    ["an empty cnf", () => ({})],
+    ["a cnf of null", () => null],
+    ["a cnf that is the thumbprint", (thumbprint) => thumbprint],
+    ["a cnf that is a list", (thumbprint) => [{ "x5t#S256": thumbprint }]],
+    ["a cnf in a cnf", (thumbprint) => ({ cnf: { "x5t#S256": thumbprint } })],
+    ["a DPoP key", (thumbprint) => ({ jkt: thumbprint })],
+    ["a thumbprint of another kind", (thumbprint) => ({ x5t: thumbprint })],
+    ["an empty thumbprint", () => ({ "x5t#S256": "" })],
+    ["a thumbprint in a list", (thumbprint) => ({ "x5t#S256": [thumbprint] })],
+    ["a thumbprint with padding", (thumbprint) => ({ "x5t#S256": `${thumbprint}=` })],
+    ["a thumbprint cut short", (thumbprint) => ({ "x5t#S256": thumbprint.slice(0, -1) })],
   ];
   for (const [name, cnf] of bindings) {
     it(`that is bound to ${name} doesn't pass`, async () => {
-      const made = await token({ claims: { cnf } as JWTPayload });
+      const made = await token({ claims: { cnf: cnf(mine.thumbprint) } as JWTPayload });
       await assert.rejects(verifyBoundToken(made, mine.der, options()), {
         code: "token_not_bound",
       });
@@ -103,6 +113,13 @@ describe("a bound token", () => {
     ["has no issuer", { iss: undefined } as JWTPayload, "invalid_token"],
     ["is for another audience", { aud: "https://other.example" }, "token_audience_mismatch"],
     ["is for nobody", { aud: undefined } as JWTPayload, "token_audience_mismatch"],
+    ["is for several others", { aud: ["https://a.example", `${API}/`] }, "token_audience_mismatch"],
+    ["is for an empty list", { aud: [] }, "token_audience_mismatch"],
+    ["expired before the epoch", { exp: -1 }, "invalid_token"],
+    ["expires at a text", { exp: "9999999999" } as unknown as JWTPayload, "invalid_token"],
+    ["begins at a text", { nbf: "0" } as unknown as JWTPayload, "invalid_token"],
+    ["begins at the end of time", { nbf: Number.MAX_SAFE_INTEGER }, "invalid_token"],
+    ["has issuers for an issuer", { iss: [ISSUER] } as unknown as JWTPayload, "invalid_token"],
   ];
   for (const [name, changed, code] of claims) {
     it(`that ${name} doesn't pass`, async () => {
@@ -130,6 +147,24 @@ describe("a bound token", () => {
     });
   });
 });
+
+/** A token whose header nobody checked; signed by a stranger if no key is given. */
+async function handMade(
+  header: Record<string, unknown>,
+  key: CryptoKey = strangeKeys.privateKey,
+  claims: string = JSON.stringify({
+    iss: ISSUER,
+    aud: API,
+    exp: NOW / 1000 + 600,
+    cnf: { "x5t#S256": mine.thumbprint },
+  }),
+): Promise<string> {
+  const merged = JSON.stringify({ alg: "ES256", kid: "k", ...header });
+  const signed = `${base64url(utf8(merged))}.${base64url(utf8(claims))}`;
+  const algorithm = { name: "ECDSA", hash: "SHA-256" };
+  const signature = await crypto.subtle.sign(algorithm, key, utf8(signed));
+  return `${signed}.${base64url(new Uint8Array(signature))}`;
+}
 
 describe("a signature", () => {
   it("that isn't there, isn't right, or is of another key is refused", async () => {
@@ -165,6 +200,34 @@ describe("a signature", () => {
     await assert.rejects(verifyBoundToken(await token(), mine.der, strict), {
       code: "invalid_token",
     });
+  });
+
+  const tricks: [string, (good: CryptoKey, own: JWK) => Promise<string> | string][] = [
+    ["names an extension as critical", (key) => handMade({ crit: ["x"], x: 1 }, key)],
+    ["says that its payload isn't encoded", (key) => handMade({ crit: ["b64"], b64: false }, key)],
+    ["is without 'alg'", (key) => handMade({ alg: undefined }, key)],
+    ["has 'none' in another case", (key) => handMade({ alg: "nOnE" }, key)],
+    ["brings its own key", (_key, jwk) => handMade({ jwk })],
+    ["says where its key is", () => handMade({ jku: "https://evil.example/jwks" })],
+    ["says where its certificate is", () => handMade({ x5u: "https://evil.example/x" })],
+    ["brings its own certificate", () => handMade({ x5c: [btoa(mine.pem)] })],
+    ["is encrypted", () => "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAA.AAAA.AAAA"],
+    ["has claims that are an array", (key) => handMade({}, key, "[]")],
+    ["has claims that are no JSON", (key) => handMade({}, key, "{")],
+  ];
+  for (const [name, make] of tricks) {
+    it(`of a token that ${name} is refused, and nothing is fetched`, async () => {
+      const refused = verifyBoundToken(
+        await make(keys.privateKey, await exportJWK(strangeKeys.publicKey)),
+        mine.der,
+        options({ fetch: () => Promise.reject(new Error("Nothing is to be fetched.")) }),
+      );
+      await assert.rejects(refused, { code: "invalid_token" });
+    });
+  }
+
+  it("made by hand is taken where nothing is wrong with it", async () => {
+    await verifyBoundToken(await handMade({}, keys.privateKey), mine.der, options());
   });
 
   it("is tried with each key that may be meant, where the token doesn't say", async () => {
@@ -217,6 +280,65 @@ describe("the keys", () => {
       await assert.rejects(failing, { code: "jwks_unavailable", retryable: true });
     });
   }
+
+  it("are fetched once in 30 s, however many unknown keys are named and whatever is answered", async (t) => {
+    const systemTime = Date.now;
+    t.after(() => void (Date.now = systemTime));
+    let time = NOW;
+    Date.now = () => time;
+    let isDown = false;
+    let fetched = 0;
+    const fetch = () => {
+      fetched++;
+      return Promise.resolve(isDown ? new Response("<html>") : Response.json(jwks));
+    };
+    const verify = boundTokenVerifier(options({ jwks: url, fetch, now: () => time }));
+    const good = await token();
+    const strange = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => token({ header: { kid: `random-${i}` } })),
+    );
+    const askAll = async () => {
+      fetched = 0;
+      for (const made of strange) {
+        await assert.rejects(verify(made, mine.der), {
+          code: isDown ? "jwks_unavailable" : "invalid_token",
+        });
+        await verify(good, mine.der);
+      }
+      return fetched;
+    };
+    assert.equal(await askAll(), 1);
+    time += 29_000;
+    assert.equal(await askAll(), 0);
+    time += 2_000;
+    isDown = true;
+    assert.equal(await askAll(), 1);
+    time += 29_000;
+    assert.equal(await askAll(), 0);
+    time += 2_000;
+    isDown = false;
+    assert.equal(await askAll(), 1);
+  });
+
+  it("that can't be had are asked for again after 5 s, not for each token", async () => {
+    let time = NOW;
+    let fetched = 0;
+    let isDown = true;
+    const fetch = () => {
+      fetched++;
+      return Promise.resolve(isDown ? new Response(null, { status: 500 }) : Response.json(jwks));
+    };
+    const verify = boundTokenVerifier(options({ jwks: url, fetch, now: () => time }));
+    const good = await token();
+    for (let i = 0; i < 10; i++) {
+      await assert.rejects(verify(good, mine.der), { code: "jwks_unavailable", retryable: true });
+    }
+    assert.equal(fetched, 1);
+    isDown = false;
+    time += 5_000;
+    await verify(good, mine.der);
+    assert.equal(fetched, 2);
+  });
 
   it("may come from a resolver", async () => {
     const resolver = () => Promise.resolve(keys.publicKey);

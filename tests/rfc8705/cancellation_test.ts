@@ -71,6 +71,21 @@ describe("an aborted acquisition", () => {
     assert.equal((await client.getToken()).fromCache, false);
   });
 
+  it("isn't kept when it is called off as the answer comes, nor is its refresh token", async () => {
+    const server = await fakeServer();
+    const controller = new AbortController();
+    let asked = 0;
+    // Asked for as soon as an answer is there: whether to repeat, and when. First of the metadata.
+    const random = () => (++asked === 2 && controller.abort(REASON), 0.5);
+    const client = server.client({ random });
+    server.script("token", changed({ refresh_token: "refresh-0815" }));
+    await assert.rejects(client.getToken({ signal: controller.signal }), REASON);
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.equal((await client.getToken()).fromCache, false);
+    assert.deepEqual(server.sent.at(-1)!.form.get("grant_type"), "client_credentials");
+    assert.equal(server.counts(), "1+2+0+0");
+  });
+
   it("doesn't end another's that shares its requests", async () => {
     const server = await fakeServer();
     const client = server.client();

@@ -154,6 +154,31 @@ describe("an opaque token", () => {
 });
 
 describe("errors and events", () => {
+  it("hold no refresh token or opaque token that the server repeats", async () => {
+    const [refresh_token, access_token] = ["refresh-0815", "opaque-4711"];
+    const repeating = (said: string) =>
+      status(400, { error: "invalid_request", error_description: `unknown: "${said}"`, said });
+    const server = await fakeServer();
+    const client = server.client();
+    server.script("token", changed({ refresh_token }), repeating(refresh_token));
+    await client.getToken();
+    const introspecting = server.client({ introspect: true });
+    const failures = [
+      [client.getToken({ forceRefresh: true }), refresh_token],
+      [introspecting.getToken(), access_token],
+    ] as const;
+    server.script("token", changed({ access_token }));
+    server.script("introspection", repeating(access_token));
+    for (const [failure, secret] of failures) {
+      await assert.rejects(failure, (error: Error) => {
+        const shown = `${error.stack} ${JSON.stringify(error)} ${JSON.stringify(server.events)}`;
+        assert.equal(shown.includes(secret), false, shown);
+        assert.match(shown, /unknown: /);
+        return true;
+      });
+    }
+  });
+
   it("hold no token, whatever the server says", async () => {
     const secret = fakeJwt({ sub: "a-secret-subject", cnf: {} });
     const server = await fakeServer();

@@ -10,6 +10,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  Extension,
   type GeneralNameType,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -56,6 +57,10 @@ export interface CertificateRequest {
   authority?: boolean;
   /** DNS names and IP addresses of a TLS server; without them it is a client certificate. */
   hosts?: readonly string[];
+  /** What it says it is for. @default "server" with `hosts`, else "client" */
+  use?: "client" | "server";
+  /** The domain whose names an authority may issue for (RFC 5280 section 4.2.1.10). @default any */
+  domain?: string;
 }
 
 const HOUR = 3_600_000;
@@ -94,7 +99,7 @@ export async function issueCertificate(
   const signer = issuer?.keys ?? keys;
   if (signer === undefined) throw new TypeError("A certificate for an SPKI needs an issuer.");
   const publicKey = keys?.publicKey ?? await importSpki(spki!);
-  const use = hosts === undefined ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth;
+  const { use = hosts === undefined ? "client" : "server", domain } = request;
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject,
@@ -112,7 +117,8 @@ export async function issueCertificate(
       ),
       await SubjectKeyIdentifierExtension.create(publicKey, false, crypto),
       await AuthorityKeyIdentifierExtension.create(signer.publicKey, false, crypto),
-      ...(authority ? [] : [new ExtendedKeyUsageExtension([use])]),
+      ...(authority ? [] : [new ExtendedKeyUsageExtension([ExtendedKeyUsage[`${use}Auth`]])]),
+      ...(domain === undefined ? [] : [permittedNames(domain)]),
       ...(hosts === undefined ? [] : [new SubjectAlternativeNameExtension(hosts.map(hostName))]),
     ],
   }, crypto);
@@ -138,6 +144,16 @@ async function importSpki(spki: Bytes): Promise<CryptoKey> {
     }
   }
   return await crypto.subtle.importKey("spki", spki, rsa, true, ["verify"]);
+}
+
+/** NameConstraints with one permitted DNS name. */
+function permittedNames(domain: string): Extension {
+  const name = new TextEncoder().encode(domain);
+  const wrapped = [[0x82], [0x30], [0xa0], [0x30]].reduce<number[]>(
+    (content, tag) => [...tag, content.length, ...content],
+    [...name],
+  );
+  return new Extension("2.5.29.30", true, Uint8Array.from(wrapped));
 }
 
 function serialNumber(): string {
