@@ -12,7 +12,7 @@ import { authorize } from "./resource_server.ts";
 /** Largest blob and most blobs kept, and what a path of one looks like. */
 const SIZE_LIMIT = 16 * 1024 * 1024;
 const COUNT_LIMIT = 16;
-const BLOB = /^\/[^/]+\/[^/]+\/.+$/;
+const BLOB = /^\/[^/]+\/.+$/;
 
 /** Whether a request is for a blob: all of Azure Storage's name a version in a header. */
 export function isBlobRequest(path: string, { headers }: IncomingMessage): boolean {
@@ -32,7 +32,7 @@ export function blobStorage(core: Core): Handler {
         size += (chunk as Uint8Array).length;
         if (size <= SIZE_LIMIT) chunks.push(chunk as Uint8Array);
       }
-      if (size > SIZE_LIMIT || core.blobs.size >= COUNT_LIMIT) {
+      if (size > SIZE_LIMIT || (core.blobs.size >= COUNT_LIMIT && !core.blobs.has(path))) {
         return failure(413, "RequestBodyTooLarge");
       }
       core.blobs.set(path, Buffer.concat(chunks));

@@ -43,7 +43,9 @@ const RSA_SIZES: readonly unknown[] = [2048, 3072, 4096];
 
 /** Whether a request is for the vault: all of the vault's name a version, and no others do. */
 export function isVaultRequest(path: string, { url = "" }: IncomingMessage): boolean {
-  return /^\/(?:secrets|keys)\//.test(path) && /[?&]api-version=/.test(url);
+  // The SDK writes "api%2Dversion".
+  const [, query = ""] = url.split("?");
+  return /^\/(?:secrets|keys)\//.test(path) && new URLSearchParams(query).has("api-version");
 }
 
 /** Handler of everything in the vault. */

@@ -9,6 +9,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { filesBelow, inProject, ROOT } from "./lib/project.mjs";
+import { say } from "./lib/terminal.mjs";
 import { installDependencies, NODES, runtimes } from "./setup.mjs";
 
 const { values, positionals } = parseArgs({
@@ -28,8 +29,9 @@ const names = values.runtime?.split(",");
 const all = await runtimes(names === undefined ? {} : { nodes: NODES });
 const on = names === undefined ? all.slice(0, 1) : all.filter(({ name }) => names.includes(name));
 let failed = on.length === 0;
-for (const { command, runArgs, env } of on) {
+for (const { name, version, command, runArgs, env } of on) {
   for (const file of chosen) {
+    if (!values.json) say(`\n${file} on ${name} ${version}`);
     const args = [...runArgs, inProject(file), ...(values.json ? ["--json"] : [])];
     const { status } = spawnSync(command, args, {
       cwd: ROOT,

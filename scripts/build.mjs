@@ -12,7 +12,16 @@ import { say } from "./lib/terminal.mjs";
 import { installDependencies } from "./setup.mjs";
 
 /** What `dist/` consists of; anything else there isn't meant to be published. */
-const CONTENTS = ["backends", "cli", "emulator", "mod.d.ts", "mod.js", "resource", "src"];
+const CONTENTS = [
+  "backends",
+  "cli",
+  "emulator",
+  "mod.d.ts",
+  "mod.js",
+  "plugins",
+  "resource",
+  "src",
+];
 
 /**
  * Builds anew.

@@ -10,7 +10,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { build } from "./build.mjs";
-import { BOUND_FETCH, EMULATOR_WITHOUT_PEERS, importsAll, usesTypes } from "./lib/consumer.mjs";
+import {
+  BOUND_FETCH,
+  COMMAND_LINE,
+  EMULATOR_WITHOUT_PEERS,
+  importsAll,
+  usesTypes,
+} from "./lib/consumer.mjs";
 import { npm } from "./lib/npm.mjs";
 import { run } from "./lib/process.mjs";
 import { inProject, isProgram, readJson, ROOT } from "./lib/project.mjs";
@@ -25,6 +31,9 @@ import { installDependencies, NODES, runtimes } from "./setup.mjs";
 /** Milliseconds that a program of the consumer may take. */
 const TIMEOUT = 120_000;
 const RESOLUTIONS = /** @type {const} */ (["nodenext", "bundler"]);
+/** Entries whose declarations name types of Node or of an optional peer. */
+const TYPES_NEED_PEERS =
+  /\/(agent|azure|emulator|msal-node|openssl|opentelemetry|resource|resource\/node)$/;
 const INSTALL = ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
 
 /**
@@ -55,7 +64,7 @@ function stepsIn(folder, consumer, runtimes) {
   const entries = Object.keys(manifest.exports)
     .filter((path) => path !== "./package.json")
     .map((path) => manifest.name + path.slice(1));
-  const withoutPeers = entries.filter((entry) => entry !== `${manifest.name}/emulator`);
+  const withoutPeers = entries.filter((entry) => !TYPES_NEED_PEERS.test(entry));
   const peers = [...Object.keys(manifest.peerDependencies), "@types/node"]
     .map((name) => `${name}@${manifest.devDependencies[name]}`);
   /**
@@ -84,14 +93,15 @@ function stepsIn(folder, consumer, runtimes) {
       run: () => compile(consumer, resolution, [], usesTypes(withoutPeers)),
     })),
     {
-      name: "package: install the emulator's packages",
+      name: "package: install the optional peers",
       run: () => npm([...INSTALL, ...peers], { cwd: consumer }),
     },
     ...RESOLUTIONS.map((resolution) => ({
-      name: `package: types with the emulator's, ${resolution}`,
+      name: `package: types with the peers', ${resolution}`,
       run: () => compile(consumer, resolution, ["node"], usesTypes(entries)),
     })),
     ...onEachRuntime("bound fetch", BOUND_FETCH),
+    ...onEachRuntime("command line", COMMAND_LINE),
   ];
 }
 

@@ -39,6 +39,19 @@ interface Pending {
 /** A step, and the connection when that was the last one. */
 export type RemoteStep = HandshakeStep & { readonly handles?: ConnectionHandles };
 
+/** Throws `transport_not_available` where the runtime doesn't let this program start threads. */
+function startWorker(workerData: WorkerStart): Worker {
+  try {
+    return new Worker(workerUrl(), { workerData });
+  } catch (cause) {
+    throw new KeyboundError(
+      "transport_not_available",
+      "This program may not start threads (Node: --allow-worker). Or use signing: 'in-place'.",
+      { cause },
+    );
+  }
+}
+
 /** A worker and the handshakes it was given. */
 export class WorkerThread {
   readonly #worker: Worker;
@@ -54,7 +67,7 @@ export class WorkerThread {
     const slot = SignatureSlot.create();
     this.#slot = new SignatureSlot(slot);
     const workerData: WorkerStart = { libraries, slot };
-    this.#worker = new Worker(workerUrl(), { workerData });
+    this.#worker = startWorker(workerData);
     this.#ended = new Promise((resolve) => {
       const over = (failure: unknown) => {
         this.#fail(failure);
@@ -122,6 +135,8 @@ export class WorkerThread {
 
   /** Ends it when it has done what it was told; what it then still held of OpenSSL. */
   async end(): Promise<LiveObjects> {
+    // Whoever waits for the end may have nothing else that keeps the process running.
+    this.#worker.ref();
     this.order({ type: "end" });
     await this.#ended;
     return this.#live;
@@ -161,7 +176,7 @@ export class WorkerThread {
     if (this.failed) return;
     this.#failure = new KeyboundError(
       "transport_not_available",
-      "The thread for TLS handshakes has ended. Try again, or use signing: 'in-place'.",
+      "The thread for TLS handshakes has ended. May this program start threads (Deno: --allow-read, Node: --allow-worker)? Try again, or use signing: 'in-place'.",
       { cause, retryable: true },
     );
     for (const { step, controller } of this.#pending.values()) {

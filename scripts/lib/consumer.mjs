@@ -50,6 +50,65 @@ export const BOUND_FETCH = `
   }
 `;
 
+/** The command line, as it is installed: an emulator, and against it a doctor, a token and a proxy. */
+export const COMMAND_LINE = String.raw`
+  import { spawn } from "node:child_process";
+  import { mkdtempSync, rmSync } from "node:fs";
+  import { tmpdir } from "node:os";
+  import { join } from "node:path";
+  import process from "node:process";
+
+  const folder = mkdtempSync(join(tmpdir(), "keybound-cli-"));
+  const main = "Deno" in globalThis ? ["run", "-A", "npm:keybound"] : ["node_modules/keybound/dist/cli/main.js"];
+  /** Runs the program; onLine sees its first line and may go on while it runs. */
+  const keybound = (args, environment, onLine) => new Promise((resolve, reject) => {
+    const env = { ...process.env, ...environment };
+    const child = spawn(process.execPath, [...main, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      const isFirst = !output.includes("\n");
+      output += text;
+      if (!isFirst || !output.includes("\n") || !onLine) return;
+      onLine(output.split("\n")[0]).then(() => process.kill(child.pid, "SIGINT"), (error) => {
+        process.kill(child.pid, "SIGINT");
+        reject(error);
+      });
+    });
+    child.once("error", reject).once("close", (code) => resolve({ code, output }));
+  });
+  const expect = (what, seen, wanted) => {
+    if (seen !== wanted) throw new Error(what + ": " + seen + ", not " + wanted);
+  };
+  try {
+    expect("token without a resource", (await keybound(["token"])).code, 2);
+    const emulator = ["emulator", "--json", "--quiet", "--tls-dir", folder];
+    const ended = await keybound(emulator, {}, async (line) => {
+      const { metadata, caFile, resource } = JSON.parse(line);
+      const environment = { AZURE_POD_IDENTITY_AUTHORITY_HOST: metadata, KEYBOUND_CA: caFile };
+      const asked = ["--resource", "https://vault.azure.net"];
+      const doctor = await keybound(["doctor", "--json"], environment);
+      expect("doctor", doctor.code, 0);
+      const { code, output } = await keybound(["token", ...asked, "--json"], environment);
+      expect("token", code, 0);
+      expect("token type", JSON.parse(output).tokenType, "mtls_pop");
+      const proxy = ["proxy", ...asked, "--upstream", resource, "--json", "--reveal", "--quiet"];
+      const proxied = await keybound(proxy, environment, async (line) => {
+        const { url, secret } = JSON.parse(line);
+        const response = await fetch(url + "/any", { headers: { "keybound-secret": secret } });
+        expect("through the proxy", response.status, 200);
+        await response.arrayBuffer();
+        const stranger = await fetch(url + "/any");
+        expect("a stranger at the proxy", stranger.status, 401);
+        await stranger.arrayBuffer();
+      });
+      expect("proxy", proxied.code, 0);
+    });
+    expect("emulator", ended.code, 0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+`;
+
 /**
  * Uses the types of everything the package exports; would not compile if they were `any`.
  *

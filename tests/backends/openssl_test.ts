@@ -242,8 +242,9 @@ describe("opensslTransport", () => {
     });
   });
 
-  for (const signing of MODES) {
-    it(`lets a process end that signs ${signing}`, async () => {
+  const endings = MODES.flatMap((signing) => [[signing, false], [signing, true]] as const);
+  for (const [signing, closes] of endings) {
+    it(`lets a process end that signs ${signing}${closes ? " and closes it" : ""}`, async () => {
       const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const key = synchronousKeyOf(privateKey, ["ecdsa_secp256r1_sha256"]);
       const { chain } = await client(key);
@@ -253,6 +254,7 @@ describe("opensslTransport", () => {
         cert: encodePem("CERTIFICATE", chain[0]!),
         key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
         signing,
+        closes,
       };
       const program = fileURLToPath(new URL("../support/openssl_client_main.ts", import.meta.url));
       const child = spawn(process.execPath, [...runArguments(), program]);

@@ -21,12 +21,14 @@ export interface OpensslClientOrders {
   readonly cert: string;
   readonly key: string;
   readonly signing: Signing;
+  /** Whether the last thing it does is to wait for the transport's end. */
+  readonly closes: boolean;
 }
 
 async function main(): Promise<void> {
   let input = "";
   for await (const chunk of process.stdin) input += chunk;
-  const { url, ca, cert, key, signing } = JSON.parse(input) as OpensslClientOrders;
+  const { url, ca, cert, key, signing, closes } = JSON.parse(input) as OpensslClientOrders;
   const credential = await ClientCredential.create(
     decodePem(cert, "CERTIFICATE"),
     synchronousKeyOf(createPrivateKey(key), ["ecdsa_secp256r1_sha256"]),
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
   const response = await transport.fetch(new Request(url), credential);
   await response.text();
   console.log(`status ${response.status}`);
+  if (closes) await transport.close();
 }
 
 await main();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import * as azureSdk from "./azure_sdk.mjs";
 import * as federation from "./federation.mjs";
 import * as managedIdentity from "./managed_identity.mjs";
 import * as rfc8705 from "./rfc8705.mjs";
@@ -22,4 +23,9 @@ import * as rfc8705 from "./rfc8705.mjs";
  *
  * @type {Readonly<Record<string, Flow>>}
  */
-export const FLOWS = { "managed-identity": managedIdentity, federation, rfc8705 };
+export const FLOWS = {
+  "managed-identity": managedIdentity,
+  federation,
+  rfc8705,
+  "azure-sdk": azureSdk,
+};

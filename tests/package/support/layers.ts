@@ -37,6 +37,14 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   pkcs12: /^(node:.*|asn1js|pkijs)$/,
 };
 
+/** Their peers, and what of Node they may use. */
+const PLUGIN_PACKAGES: Readonly<Record<string, RegExp>> = {
+  agent: /^node:/,
+  azure: /^(node:(http|stream)|@azure\/core-(auth|rest-pipeline))$/,
+  msal_node: /^@azure\/msal-node$/,
+  opentelemetry: /^(@opentelemetry\/api)$/,
+};
+
 function layerOf(path: string): Layer | undefined {
   if (path === "mod.ts" || path.startsWith("src/")) return CORE;
   if (path === "backends/detect.ts") return DETECT;
@@ -44,6 +52,13 @@ function layerOf(path: string): Layer | undefined {
   if (path.startsWith("cli/")) return CLI;
   if (path.startsWith("resource/node")) return RESOURCE_NODE;
   if (path.startsWith("resource/")) return RESOURCE;
+  const [, plugin] = /^plugins\/(\w+)\//.exec(path) ?? [];
+  if (plugin !== undefined) {
+    return {
+      modules: new RegExp(`^(src|backends|plugins/(${plugin}|mtls))/`),
+      packages: PLUGIN_PACKAGES[plugin] ?? /^(valibot)$/,
+    };
+  }
   const [, backend] = /^backends\/(\w+)\//.exec(path) ?? [];
   if (backend === undefined) return undefined;
   return {
