@@ -18,14 +18,14 @@ import { softHsm } from "../tests/support/softhsm.ts";
 import { synchronousKey } from "../tests/support/synchronous_keys.ts";
 import { tlsAuthority } from "../tests/support/tls_identities.ts";
 import { startTlsServers } from "../tests/support/tls_servers.ts";
+import { interleaved, median, times } from "./support/measure.ts";
+import { runtime } from "./support/report.ts";
 
 const ROUNDS = 200;
 const WARM_UP = 20;
 const BULK_ROUNDS = 7;
 const BULK = 25_000_000;
 
-const { bun, deno, node } = process.versions;
-const runtime = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 const asJson = process.argv.includes("--json");
 
 const authority = await tlsAuthority("Handshake Benchmark");
@@ -112,37 +112,6 @@ async function resume(version: TlsVersion): Promise<void> {
   const before = signatures();
   await request(ours, hardware, version, {}, "/closing");
   if (signatures() > before) fullInstead++;
-}
-
-/** Milliseconds of each run. */
-async function times(rounds: number, run: () => Promise<unknown>): Promise<number[]> {
-  const taken: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    await run();
-    taken.push(performance.now() - start);
-  }
-  return taken;
-}
-
-/** The median of each, one after the other in every round. */
-async function interleaved(
-  rounds: number,
-  warmUp: number,
-  runs: readonly (() => Promise<unknown>)[],
-): Promise<number[]> {
-  const taken = runs.map((): number[] => []);
-  for (let round = 0; round < rounds + warmUp; round++) {
-    for (const [i, run] of runs.entries()) {
-      const [ms] = await times(1, run);
-      if (round >= warmUp) taken[i]!.push(ms!);
-    }
-  }
-  return taken.map(median);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function tell(

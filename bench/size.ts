@@ -9,6 +9,7 @@ import { build } from "esbuild";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { runtime } from "./support/report.ts";
 
 /** Most bytes of the bundle after gzip. */
 const BUDGET = 15_000;
@@ -29,8 +30,6 @@ const { outputFiles, metafile } = await build({
 });
 const minified = outputFiles[0]!.contents;
 const size = gzipSync(minified, { level: 9 }).length;
-const { bun, deno, node } = process.versions;
-const runtime = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 
 if (process.argv.includes("--json")) {
   console.log(JSON.stringify({

@@ -135,6 +135,15 @@ describe("a token in the cache", () => {
     assert.equal(await ask(2), false);
   });
 
+  it("makes room for a new one also where all are in use", async () => {
+    const azure = await fakeAzure();
+    const identity = azure.identity({ tokenCacheSize: 2 });
+    const ask = async (n: number) =>
+      (await identity.getToken({ resource: `https://r${n}.example` })).fromCache;
+    for (const n of [1, 2, 1, 2, 3]) await ask(n);
+    assert.deepEqual([await ask(3), await ask(2), await ask(1)], [true, true, false]);
+  });
+
   it("gives way to the one that a claims challenge brought", async () => {
     const azure = await fakeAzure();
     const identity = azure.identity({ clientCapabilities: ["cp1"] });
