@@ -33,7 +33,7 @@ const TIMEOUT = 120_000;
 const RESOLUTIONS = /** @type {const} */ (["nodenext", "bundler"]);
 /** Entries whose declarations name types of Node or of an optional peer. */
 const TYPES_NEED_PEERS =
-  /\/(agent|azure|emulator|msal-node|openssl|opentelemetry|resource|resource\/node)$/;
+  /\/(agent|azure|emulator|msal-node|openssl|opentelemetry|resource|schannel|resource\/node)$/;
 const INSTALL = ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/clock.ts";
 import type { ClientCredential } from "../../src/credential.ts";
 import { KeyboundError } from "../../src/errors.ts";
 import type { SigningKey } from "../../src/keys.ts";
@@ -13,19 +13,8 @@ import { assertHttps, transportClosed } from "../../src/transport_rules.ts";
 import type { MtlsFetchOptions, MtlsTransport } from "../../src/transports.ts";
 import { Connections, type CreateAgents, type VersionRange } from "./connections.ts";
 import { exchange } from "./exchange.ts";
+import type { HttpsTransportOptions } from "./options.ts";
 import { openBody, type RequestBody } from "./request_body.ts";
-
-/** Options that all such transports have. */
-export interface HttpsTransportOptions {
-  /** How many credentials have connections and key material held for them. @default 50 */
-  maxCredentials?: number;
-  /** Milliseconds until an idle connection is closed. @default 15000 */
-  keepAliveTimeout?: number;
-  /** Milliseconds from the start of a request to a secure connection. @default 30000 */
-  connectTimeout?: number;
-  /** Time. @default the runtime's */
-  clock?: Clock;
-}
 
 /** {@linkcode HttpsTransportOptions}, checked and complete. */
 export type HttpsSettings = Readonly<Required<HttpsTransportOptions>>;

@@ -7,7 +7,8 @@
 import { isPemExportable } from "../../src/keys.ts";
 import type { MtlsTransport } from "../../src/transports.ts";
 import { encodePem } from "../../src/x509/pem.ts";
-import { httpsSettings, HttpsTransport, type HttpsTransportOptions } from "../http/transport.ts";
+import type { HttpsTransportOptions } from "../http/options.ts";
+import { httpsSettings, HttpsTransport } from "../http/transport.ts";
 import { trustAnchors } from "../http/trust_anchors.ts";
 import { credentialAgents } from "./agents.ts";
 import { clientPem } from "./client_pem.ts";

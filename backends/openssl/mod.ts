@@ -11,4 +11,4 @@ export type { OpensslLibraries, OpensslLocation } from "./find.ts";
 export type { OpensslOptions } from "./options.ts";
 export type { Signing } from "./runtime.ts";
 export { opensslTransport, type OpensslTransportOptions } from "./transport.ts";
-export type { HttpsTransportOptions } from "../http/transport.ts";
+export type { HttpsTransportOptions } from "../http/options.ts";

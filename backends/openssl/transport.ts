@@ -6,7 +6,8 @@
 
 import type { MtlsTransport } from "../../src/transports.ts";
 import type { CredentialAgents } from "../http/connections.ts";
-import { httpsSettings, HttpsTransport, type HttpsTransportOptions } from "../http/transport.ts";
+import type { HttpsTransportOptions } from "../http/options.ts";
+import { httpsSettings, HttpsTransport } from "../http/transport.ts";
 import { EngineAgent } from "../tls_engine/agent.ts";
 import type { EngineSource } from "./in_place.ts";
 import { assertAccepted, canSign, LazyRuntime, type OpensslOptions } from "./options.ts";

@@ -98,7 +98,8 @@ export class SignatureSlot {
 
   /** Blocks this thread until the other has put something; `undefined` where that has failed. */
   wait(): Bytes | undefined {
-    Atomics.wait(this.#state, 0, 0);
+    // The notification of the last one may come only now, after `clear`: it says nothing.
+    while (Atomics.load(this.#state, 0) === 0) Atomics.wait(this.#state, 0, 0);
     const length = Atomics.load(this.#state, 1);
     return length < 0 ? undefined : this.#bytes.slice(0, length) as Bytes;
   }

@@ -4,12 +4,46 @@
  * @module
  */
 
-import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/core-auth";
 import { KeyboundError } from "../../src/errors.ts";
 import type { BindingWish } from "../../src/token/result.ts";
 import type { AzureIdentity } from "./identity.ts";
 import { CAE_CLAIMS, writeReference } from "./reference.ts";
-import { abortError, linkedSignal } from "./signal.ts";
+import { abortError, type AbortSignalLike, linkedSignal } from "./signal.ts";
+
+/** What the SDK asks a token with: its `GetTokenOptions`, by shape. */
+export interface AzureGetTokenOptions {
+  /** Ends the wait. */
+  abortSignal?: AbortSignalLike;
+  /** Milliseconds for the request. */
+  requestOptions?: {
+    /** In milliseconds. */
+    timeout?: number;
+  };
+  /** A service's claims challenge. */
+  claims?: string;
+  /** Whether the client understands claims challenges. */
+  enableCae?: boolean;
+  /** The tenant that a service hints at. */
+  tenantId?: string;
+}
+
+/** What the SDK is given: its `AccessToken`, by shape. */
+export interface AzureAccessToken {
+  /** The token, or what stands for it. */
+  token: string;
+  /** End of its life, in milliseconds since the Unix epoch. */
+  expiresOnTimestamp: number;
+  /** When it will be refreshed, in milliseconds since the Unix epoch. */
+  refreshAfterTimestamp?: number;
+  /** What the SDK calls every token. */
+  tokenType: "Bearer";
+}
+
+/** The SDK's `TokenCredential`, by shape. */
+export interface AzureTokenCredential {
+  /** A token for one scope. */
+  getToken(scopes: string | string[], options?: AzureGetTokenOptions): Promise<AzureAccessToken>;
+}
 
 /** Options of {@linkcode tokenCredential}. */
 export interface TokenCredentialOptions<Wish extends BindingWish = BindingWish> {
@@ -50,7 +84,7 @@ const DEFAULT = "/.default";
 export function tokenCredential<Wish extends BindingWish = "mtls_pop">(
   identity: AzureIdentity<Wish>,
   options: TokenCredentialOptions<Wish> = {},
-): TokenCredential {
+): AzureTokenCredential {
   const { additionallyAllowedTenants = [] } = options;
   const binding: BindingWish = options.binding ?? "mtls_pop";
   const allowed = additionallyAllowedTenants.map((tenant) => tenant.toLowerCase());
@@ -58,7 +92,7 @@ export function tokenCredential<Wish extends BindingWish = "mtls_pop">(
     allowed.includes("*") || allowed.includes(tenant.toLowerCase());
 
   return {
-    async getToken(scopes, asked: GetTokenOptions = {}): Promise<AccessToken> {
+    async getToken(scopes, asked = {}) {
       const resource = resourceOf(scopes);
       const { abortSignal, requestOptions, claims, enableCae: cae = false } = asked;
       const hint = asked.tenantId;

@@ -19,6 +19,7 @@ const SYSTEM_CODES: Partial<Readonly<Record<ErrorCode, string>>> = {
 
 /** No answer came. What `@azure/core-rest-pipeline` calls a `RestError`, by its shape. */
 export class BoundRequestError extends Error {
+  /** By which the SDK knows it. */
   override readonly name = "RestError";
   /** A system's code where the SDK may try again, else `REQUEST_SEND_ERROR`. */
   readonly code: string;

@@ -19,7 +19,13 @@
  * @module
  */
 
-export { tokenCredential, type TokenCredentialOptions } from "./credential.ts";
+export {
+  type AzureAccessToken,
+  type AzureGetTokenOptions,
+  type AzureTokenCredential,
+  tokenCredential,
+  type TokenCredentialOptions,
+} from "./credential.ts";
 export { BoundRequestError } from "./errors.ts";
 export type { ResponseHeaders } from "./headers.ts";
 export {
@@ -31,3 +37,5 @@ export {
   type RequestHeaders,
 } from "./http_client.ts";
 export type { AzureIdentity, AzureRequestInit, AzureToken, AzureTokenOptions } from "./identity.ts";
+export type { OnProgress } from "./body.ts";
+export type { AbortSignalLike } from "./signal.ts";

@@ -19,4 +19,6 @@ export {
   type OpenTelemetryOptions,
   type Telemetry,
   type TelemetryApi,
+  type TelemetryMeters,
+  type TelemetryTracers,
 } from "./telemetry.ts";

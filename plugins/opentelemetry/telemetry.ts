@@ -8,10 +8,10 @@ import type {
   Attributes,
   Counter,
   Histogram,
-  MeterProvider,
+  Meter,
   ObservableCallback,
-  TraceAPI,
-  TracerProvider,
+  Span,
+  Tracer,
 } from "@opentelemetry/api";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { KeyboundError } from "../../src/errors.ts";
@@ -20,12 +20,24 @@ import { VERSION } from "../../src/version.ts";
 import { attributesOf, isError } from "./attributes.ts";
 import { CertificateLives } from "./lives.ts";
 
-/** As much of `@opentelemetry/api` as is used. */
+/** OpenTelemetry's `TracerProvider`, by shape. */
+export interface TelemetryTracers {
+  /** A `Tracer`. */
+  getTracer(name: string, version?: string): unknown;
+}
+
+/** OpenTelemetry's `MeterProvider`, by shape. */
+export interface TelemetryMeters {
+  /** A `Meter`. */
+  getMeter(name: string, version?: string): unknown;
+}
+
+/** As much of `@opentelemetry/api` as is used, by shape. */
 export interface TelemetryApi {
-  /** Gives the tracer, and the span that is active. */
-  readonly trace: Pick<TraceAPI, "getTracer" | "getActiveSpan">;
+  /** Gives the tracer, and the `Span` that is active. */
+  readonly trace: TelemetryTracers & { getActiveSpan(): unknown };
   /** Gives the meter. */
-  readonly metrics: Pick<MeterProvider, "getMeter">;
+  readonly metrics: TelemetryMeters;
 }
 
 /** Options of {@linkcode openTelemetry}. */
@@ -33,9 +45,9 @@ export interface OpenTelemetryOptions {
   /** `@opentelemetry/api`, loaded already. @default the package, loaded now */
   api?: TelemetryApi;
   /** Where spans go. @default the global provider */
-  tracerProvider?: TracerProvider;
+  tracerProvider?: TelemetryTracers;
   /** Where metrics go. @default the global provider */
-  meterProvider?: MeterProvider;
+  meterProvider?: TelemetryMeters;
   /** Time. @default the runtime's */
   clock?: Clock;
 }
@@ -98,8 +110,9 @@ type TimedEvent = Extract<KeyboundEvent, { readonly type: Timed }>;
  */
 export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise<Telemetry> {
   const { clock = systemClock(), api = await loadApi() } = options;
-  const tracer = (options.tracerProvider ?? api.trace).getTracer("keybound", VERSION);
-  const meter = (options.meterProvider ?? api.metrics).getMeter("keybound", VERSION);
+  const tracers = options.tracerProvider ?? api.trace;
+  const tracer = tracers.getTracer("keybound", VERSION) as Tracer;
+  const meter = (options.meterProvider ?? api.metrics).getMeter("keybound", VERSION) as Meter;
   const counters = mapped(
     COUNTERS,
     ([name, unit, description]) => meter.createCounter(name, { unit, description }),
@@ -140,7 +153,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       counters[event.type].add(1, attributes);
       // A hit is no news to who looks at a span.
       if (event.type === "cache") return;
-      api.trace.getActiveSpan()?.addEvent(`keybound.${event.type}`, {
+      (api.trace.getActiveSpan() as Span | undefined)?.addEvent(`keybound.${event.type}`, {
         ...attributes,
         "keybound.correlation_id": event.correlationId,
       }, new Date(event.time));

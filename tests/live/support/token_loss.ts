@@ -31,7 +31,7 @@ export function describeTokenLoss({ token, pkcs11 }: TokenLossSubject): void {
     let emulator: Emulator;
     let directory: string;
     let events: KeyboundEvent[];
-    let closing: (() => Promise<unknown>)[] = [];
+    const closing: (() => Promise<unknown>)[] = [];
 
     before(async () => {
       emulator = await spawnEmulator({ state: { acceptEc: true } });

@@ -40,7 +40,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
 /** Their peers, and what of Node they may use. */
 const PLUGIN_PACKAGES: Readonly<Record<string, RegExp>> = {
   agent: /^node:/,
-  azure: /^(node:(http|stream)|@azure\/core-(auth|rest-pipeline))$/,
+  azure: /^node:(http|stream)$/,
   msal_node: /^@azure\/msal-node$/,
   opentelemetry: /^(@opentelemetry\/api)$/,
 };
