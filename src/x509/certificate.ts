@@ -57,7 +57,8 @@ export function parseCertificate(der: Bytes): Certificate {
     throw invalidDer("a version other than 1 and 3");
   }
   const [notBefore, notAfter] = match(validity.members, [undefined, undefined]);
-  const [, publicKey] = match(spki.members, [TAG.SEQUENCE, TAG.BIT_STRING]);
+  const [keyAlgorithm, publicKey] = match(spki.members, [TAG.SEQUENCE, TAG.BIT_STRING]);
+  if (keyAlgorithm.members.length > 2) throw invalidDer("other fields than expected");
   readBitString(publicKey);
   return Object.freeze({
     der: copy,

@@ -71,6 +71,12 @@ describe("parseCertificate refuses", () => {
     ["a public key that is no sequence", { spki: nullValue() }],
     ["a public key without bits", { spki: sequence(ECDSA_SHA256) }],
     ["a public key and more", { spki: sequence(ECDSA_SHA256, bitString(NONE), nullValue()) }],
+    ["a public key whose algorithm has two parameters", {
+      spki: sequence(
+        sequence(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")),
+        bitString(bytes("04")),
+      ),
+    }],
     ["a public key of bits that fill no octet", {
       spki: sequence(ECDSA_SHA256, bytes("03020180")),
     }],
