@@ -151,6 +151,7 @@ function reportOf({ request, connection, body }: Exchange): RequestReport {
     connection: connection.number,
     request: connection.requests,
     sessionReused: socket.isSessionReused(),
+    alpn: socket.alpnProtocol || null,
   };
 }
 

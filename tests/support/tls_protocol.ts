@@ -93,4 +93,6 @@ export interface RequestReport {
   readonly connection: number;
   readonly request: number;
   readonly sessionReused: boolean;
+  /** What was agreed on by ALPN (RFC 7301). */
+  readonly alpn: string | null;
 }
