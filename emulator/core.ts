@@ -6,7 +6,7 @@
 
 import { createPublicKey, X509Certificate } from "node:crypto";
 import { KeyboundError } from "../src/errors.ts";
-import { Attestor } from "./attestation.ts";
+import { Attestor } from "./attestor.ts";
 import { Authority, type ServerIdentity } from "./authority.ts";
 import { KeyVault } from "./key_vault_objects.ts";
 import { describePeer, type Peer } from "./peer.ts";
