@@ -30,12 +30,7 @@ export class Progress {
       // The first bytes that a TLS socket yields are those of the response: handshake messages and
       // session tickets never show here.
       socket.prependOnceListener("data", () => this.#responseStarted = true);
-      if (this.#reused) {
-        // Later: a body that Deno is given within this event spoils the connection for the request
-        // after it.
-        queueMicrotask(() => secure(socket));
-        return;
-      }
+      if (this.#reused) return secure(socket);
       this.#stage = "start";
       socket.once("connect", () => this.#stage = "tcp");
       socket.once("secureConnect", () => secure(socket));

@@ -51,6 +51,9 @@ export async function openBody(request: Request, signal: AbortSignal): Promise<R
         if (length !== undefined && written > length) throw wrongLength();
         if (!sink.write(chunk)) await drained(sink);
       };
+      // Not at once: what Deno is given in the event by which a reused connection is assigned spoils
+      // that connection for the request after it. A request without a body has no such trouble.
+      if (beginning.chunks.length > 0) await Promise.resolve();
       for (const chunk of beginning.chunks) await write(chunk);
       while (!buffered && !sink.destroyed) {
         const { done, value } = await reader!.read();

@@ -58,7 +58,8 @@ export function parseCertificate(der: Bytes): Certificate {
   }
   const [notBefore, notAfter] = match(validity.members, [undefined, undefined]);
   const [keyAlgorithm, publicKey] = match(spki.members, [TAG.SEQUENCE, TAG.BIT_STRING]);
-  if (keyAlgorithm.members.length > 2) throw invalidDer("other fields than expected");
+  const isUnknown = fields.slice(6).some(({ tag }) => tag < 0x80);
+  if (isUnknown || keyAlgorithm.members.length > 2) throw invalidDer("other fields than expected");
   readBitString(publicKey);
   return Object.freeze({
     der: copy,
