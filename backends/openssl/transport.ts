@@ -5,11 +5,9 @@
  */
 
 import type { MtlsTransport } from "../../src/transports.ts";
-import type { CredentialAgents } from "../http/connections.ts";
 import type { HttpsTransportOptions } from "../http/options.ts";
 import { httpsSettings, HttpsTransport } from "../http/transport.ts";
-import { EngineAgent } from "../tls_engine/agent.ts";
-import type { EngineSource } from "./in_place.ts";
+import { credentialAgents } from "../tls_engine/credential_agents.ts";
 import { assertAccepted, canSign, LazyRuntime, type OpensslOptions } from "./options.ts";
 
 /** Options of {@linkcode opensslTransport}. */
@@ -61,17 +59,4 @@ export function transportOver(
       await runtime.close();
     },
   }, settings);
-}
-
-function credentialAgents(source: EngineSource, keepAliveTimeout: number): CredentialAgents {
-  const open = source.open.bind(source);
-  return {
-    pooled: new EngineAgent({ open, resume: true }, {
-      keepAlive: true,
-      maxFreeSockets: 16,
-      timeout: keepAliveTimeout,
-    }),
-    fresh: new EngineAgent({ open, resume: false }, { keepAlive: false }),
-    dispose: () => source.retire(),
-  };
 }

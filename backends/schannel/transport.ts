@@ -5,12 +5,10 @@
  */
 
 import type { MtlsTransport } from "../../src/transports.ts";
-import type { CredentialAgents } from "../http/connections.ts";
 import type { HttpsTransportOptions } from "../http/options.ts";
 import { httpsSettings, HttpsTransport } from "../http/transport.ts";
-import { EngineAgent } from "../tls_engine/agent.ts";
+import { credentialAgents } from "../tls_engine/credential_agents.ts";
 import { canUse, LazySchannel, type SchannelOptions } from "./options.ts";
-import type { SchannelSource } from "./source.ts";
 
 /** Options of {@linkcode schannelTransport}. */
 export interface SchannelTransportOptions extends SchannelOptions, HttpsTransportOptions {}
@@ -61,17 +59,4 @@ export function transportOver(
       await schannel.close();
     },
   }, settings);
-}
-
-function credentialAgents(source: SchannelSource, keepAliveTimeout: number): CredentialAgents {
-  const open = source.open.bind(source);
-  return {
-    pooled: new EngineAgent({ open, resume: true }, {
-      keepAlive: true,
-      maxFreeSockets: 16,
-      timeout: keepAliveTimeout,
-    }),
-    fresh: new EngineAgent({ open, resume: false }, { keepAlive: false }),
-    dispose: () => source.retire(),
-  };
 }
