@@ -22,6 +22,7 @@ import {
   type TimeSeen,
 } from "./doctor/service.ts";
 import { clockFinding, tryToken } from "./doctor/token.ts";
+import { tryWindows } from "./doctor/windows.ts";
 import {
   caOf,
   directoryOf,
@@ -38,8 +39,8 @@ const HELP = `keybound doctor [options]
 
 Looks at every hop between this program and a token: the runtime and its permissions, environment
 variables (names, never values), the metadata service, the source and what it can do, keys (each
-signs), certificates kept, a token, TLS to its endpoint, the clock. It keeps nothing and changes
-nothing; the token and its certificate are forgotten.
+signs), what Windows can do and keeps, certificates kept, a token, TLS to its endpoint, the clock. It
+keeps nothing and changes nothing; the token and its certificate are forgotten.
 
   --resource <uri>     what the token is asked for; default: https://management.azure.com
 ${IDENTITY_HELP}
@@ -143,8 +144,8 @@ async function examine(host: DetectedHost, examination: Examination): Promise<vo
     service(host, examination, times),
   );
   const { keys, findings } = await during("Asking the keys", tryKeys(host, signal));
-  report(...findings);
-  report(...await certificateFindings(directory, host.keys, signal));
+  report(...findings, ...await during("Asking Windows", tryWindows(host)));
+  report(...await certificateFindings(directory, host, signal));
   if (capabilities?.source === undefined) return;
   const binding = capabilities.boundTokens ? "mtls_pop" : "bearer";
   const trial = tryToken({ host, id, keys, resource, binding, signal });

@@ -47,6 +47,7 @@ export const HOST_VARIABLES: readonly Variable[] = [
   { name: "KEYBOUND_LIBCRYPTO", fault: anything },
   { name: "KEYBOUND_LIBSSL", fault: anything },
   { name: "KEYBOUND_PKCS11_URI", fault: matches(/^pkcs11:/i, "a pkcs11: URI") },
+  { name: "MSAL_MI_DISABLE_PERSISTENT_CERT_CACHE", fault: anything },
   { name: "PKCS11_MODULE_PATH", fault: absolute },
   { name: "PKCS11_PROVIDER_MODULE", fault: absolute },
 ];

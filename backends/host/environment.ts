@@ -26,11 +26,12 @@ const VARIABLES = [
 /** Variables that tell or forbid the region (protocol.md section 8.4). */
 const REGION_VARIABLES = ["MSAL_DISABLE_REGION", "MSAL_FORCE_REGION", "REGION_NAME"];
 
-/** Variables that name keys and libraries: see `findPkcs11` and `findOpenssl`. */
+/** Variables that name keys, libraries and stores: see `findPkcs11`, `findOpenssl`, `isStoreDisabled`. */
 const BACKEND_VARIABLES = [
   "KEYBOUND_LIBCRYPTO",
   "KEYBOUND_LIBSSL",
   "KEYBOUND_PKCS11_URI",
+  "MSAL_MI_DISABLE_PERSISTENT_CERT_CACHE",
   "PKCS11_MODULE_PATH",
   "PKCS11_PROVIDER_MODULE",
 ];

@@ -93,12 +93,13 @@ function since(start: number): string {
 /** The certificates of a directory (absolute path), each with its key. */
 export async function certificateFindings(
   directory: string | undefined,
-  keys: KeyProvider,
+  { keys, store: { name: store } }: Pick<DetectedHost, "keys" | "store">,
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const check = "certificates";
   if (directory === undefined) {
-    return [finding(check, "info", "kept in memory: no directory was given (--directory)")];
+    const where = store === "windows" ? "kept in the store of Windows" : "kept in memory";
+    return [finding(check, "info", `${where}: no directory was given (--directory)`)];
   }
   try {
     const kept = await keptCertificates(directory);

@@ -47,7 +47,7 @@ const PLUGIN_PACKAGES: Readonly<Record<string, RegExp>> = {
 
 function layerOf(path: string): Layer | undefined {
   if (path === "mod.ts" || path.startsWith("src/")) return CORE;
-  if (path === "backends/detect.ts") return DETECT;
+  if (/^backends\/detect(\.ts$|\/)/.test(path)) return DETECT;
   if (path.startsWith("emulator/")) return EMULATOR;
   if (path.startsWith("cli/")) return CLI;
   if (path.startsWith("resource/node")) return RESOURCE_NODE;
