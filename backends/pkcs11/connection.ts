@@ -9,7 +9,7 @@ import { KeyboundError } from "../../src/errors.ts";
 import { CKF, CKR } from "./constants.ts";
 import type { Cryptoki, Handle } from "./cryptoki.ts";
 import type { Pkcs11Module } from "./module.ts";
-import { runElsewhere } from "./operation.ts";
+import { runElsewhere } from "../ffi/operation.ts";
 import type { TokenSource } from "./options.ts";
 import { readPin } from "./pin.ts";
 import { refusedPins } from "./registry.ts";

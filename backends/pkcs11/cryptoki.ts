@@ -14,7 +14,7 @@ import {
   functionsOf,
   type FunctionValues,
 } from "./functions.ts";
-import type { Call, Operation } from "./operation.ts";
+import type { Call, Operation } from "../ffi/operation.ts";
 import { ReturnCodeError } from "./return_codes.ts";
 import {
   allocate,
@@ -244,6 +244,13 @@ export class Cryptoki {
   #call<N extends FunctionName>(name: N, ...values: FunctionValues<N>): Call {
     const call = this.#functions[name] as unknown as NativeFunction<Signature<"ulong">>;
     const passed = values as NativeValues<Signature["takes"]>;
-    return { name, here: () => call(...passed), elsewhere: () => call.threaded(...passed) };
+    const failure = (returned: bigint) => {
+      const code = Number(returned);
+      return code === CKR.OK ? undefined : new ReturnCodeError(name, code);
+    };
+    return {
+      here: () => failure(call(...passed)),
+      elsewhere: async () => failure(await call.threaded(...passed)),
+    };
   }
 }

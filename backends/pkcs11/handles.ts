@@ -5,7 +5,7 @@
  */
 
 import { CKR } from "./constants.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../ffi/operation.ts";
 import { ReturnCodeError } from "./return_codes.ts";
 import type { SessionFacts } from "./token.ts";
 

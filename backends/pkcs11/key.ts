@@ -19,7 +19,7 @@ import { CKR } from "./constants.ts";
 import type { Handle } from "./cryptoki.ts";
 import { findKeyObjects, type KeyPlace, publicKeysOf, strengthOf } from "./key_pairs.ts";
 import type { KnownKeys, LivingPair } from "./known_keys.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../ffi/operation.ts";
 import { classOf, ReturnCodeError, toKeyboundError } from "./return_codes.ts";
 import type { SigningWay } from "./signing.ts";
 import type { SessionFacts, Token, TokenSession } from "./token.ts";

@@ -12,7 +12,7 @@ import { parseCertificate } from "../../src/x509/certificate.ts";
 import { CKA, CKF, CKM, CKO, CKR } from "./constants.ts";
 import type { Handle, KeyPairHandles } from "./cryptoki.ts";
 import { assertDistinctHandles } from "./handles.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../ffi/operation.ts";
 import { ecSpki, P256_PARAMETERS, rsaSpki } from "./public_key.ts";
 import { ReturnCodeError } from "./return_codes.ts";
 import type { Attribute } from "./structs.ts";

@@ -7,7 +7,7 @@
 import { KeyboundError } from "../../src/errors.ts";
 import { CKR } from "./constants.ts";
 import type { Cryptoki } from "./cryptoki.ts";
-import { runElsewhere } from "./operation.ts";
+import { runElsewhere } from "../ffi/operation.ts";
 import { InFlight } from "./in_flight.ts";
 import { ReturnCodeError, toKeyboundError } from "./return_codes.ts";
 

@@ -6,7 +6,7 @@
 
 import { CKR } from "./constants.ts";
 import type { Cryptoki, Handle } from "./cryptoki.ts";
-import { runElsewhere } from "./operation.ts";
+import { runElsewhere } from "../ffi/operation.ts";
 import { ReturnCodeError } from "./return_codes.ts";
 
 /** Read-only sessions with one token. A session in which something failed isn't used again. */

@@ -10,7 +10,7 @@ import { CKR } from "./constants.ts";
 import type { Cryptoki, Handle } from "./cryptoki.ts";
 import { InFlight } from "./in_flight.ts";
 import type { Pkcs11Module } from "./module.ts";
-import { type Operation, runElsewhere, runHere } from "./operation.ts";
+import { type Operation, runElsewhere, runHere } from "../ffi/operation.ts";
 import { parseOptions, type Pkcs11Options, type TokenSource } from "./options.ts";
 import { type HeldModule, holdModule } from "./registry.ts";
 import { classOf, ReturnCodeError } from "./return_codes.ts";

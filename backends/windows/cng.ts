@@ -10,7 +10,7 @@ import type { KeyContainer, SignatureScheme } from "../../src/keys.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/ecdsa.ts";
 import { BLOB, NCRYPT, PROPERTY } from "./constants.ts";
 import type { NcryptFunctions } from "./functions.ts";
-import type { Call, Operation } from "./operation.ts";
+import type { Call, Operation } from "../ffi/operation.ts";
 import { hashSigning } from "./padding.ts";
 import { blobType, spkiOfBlob } from "./public_key.ts";
 import { classOf, StatusError } from "./status.ts";
@@ -190,10 +190,10 @@ export class Cng {
 
   *#call<N extends Name>(name: N, ...values: Parameters<NcryptFunctions[N]>): Operation<void> {
     const native = this.#system.ncrypt[name] as unknown as Native;
+    const failure = (status: number) => status === 0 ? undefined : new StatusError(name, status);
     const call: Call = {
-      name,
-      here: () => native(...values),
-      elsewhere: () => native.threaded(...values),
+      here: () => failure(native(...values)),
+      elsewhere: async () => failure(await native.threaded(...values)),
     };
     yield call;
   }

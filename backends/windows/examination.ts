@@ -12,7 +12,7 @@ import { verifySignature } from "../../src/x509/verify.ts";
 import { type StoreCertificate, type StoreScope, withCertificates } from "./certificates.ts";
 import { Cng } from "./cng.ts";
 import { decodeFriendlyName } from "./friendly_name.ts";
-import { type Operation, runElsewhere } from "./operation.ts";
+import { type Operation, runElsewhere } from "../ffi/operation.ts";
 import { classOf, provesDeath, StatusError } from "./status.ts";
 import { readEntry } from "./store_entry.ts";
 import { type WindowsSystem, windowsSystem } from "./system.ts";

@@ -18,7 +18,7 @@ import type {
 } from "../../src/keys.ts";
 import { raceSignal } from "../../src/single_flight.ts";
 import type { Cng, OpenKey } from "./cng.ts";
-import { type Operation, runElsewhere, runHere } from "./operation.ts";
+import { type Operation, runElsewhere, runHere } from "../ffi/operation.ts";
 import { toKeyboundError } from "./status.ts";
 
 /** A key in CNG; it signs with and without a promise, and Windows itself can use it. */

@@ -7,7 +7,7 @@
 import { type Bytes, equalBytes } from "../../src/encoding.ts";
 import { isKeyboundError } from "../../src/errors.ts";
 import type { Cng } from "./cng.ts";
-import { type Operation, runElsewhere } from "./operation.ts";
+import { type Operation, runElsewhere } from "../ffi/operation.ts";
 import { classOf } from "./status.ts";
 import type { WindowsEntry } from "./store_entry.ts";
 

@@ -12,7 +12,7 @@ import { verifySignature } from "../../src/x509/verify.ts";
 import type { Cng, OpenKey } from "./cng.ts";
 import { CngKey } from "./key.ts";
 import { keyName } from "./names.ts";
-import { type Operation, runElsewhere } from "./operation.ts";
+import { type Operation, runElsewhere } from "../ffi/operation.ts";
 import { classOf, provesDeath, toKeyboundError } from "./status.ts";
 import { type CngAlgorithm, cngAlgorithm, possibleSchemes, type Tier } from "./tiers.ts";
 

@@ -34,6 +34,9 @@ import { say, statusLine } from "./terminal.mjs";
  * @property {string[]} skipped likewise
  */
 
+/** How many files are named that took the longest. */
+const SLOWEST = 20;
+
 /**
  * The test files, or those whose path holds one of these texts.
  *
@@ -77,6 +80,7 @@ export async function runSuite(runtimes, files, { concurrency, timeout }) {
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
+  if (results.length > SLOWEST) say(`\nSlowest:\n${slowest(results).join("\n")}`);
   return {
     tally: sum(results.map(({ cases }) => tallyOf(cases))),
     failed: namesOf(results, "failed"),
@@ -153,6 +157,20 @@ function runtimeLine({ name, version }, results) {
   const seconds = results.reduce((total, result) => total + result.seconds, 0).toFixed(1);
   const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
   return `${name.padEnd(8)}${version.padEnd(10)}${counts}  (${results.length} files, ${seconds} s)`;
+}
+
+/**
+ * The files that took the longest.
+ *
+ * @param {readonly FileResult[]} results
+ */
+function slowest(results) {
+  return [...results]
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST)
+    .map(({ runtime, file, seconds }) =>
+      `  ${seconds.toFixed(1).padStart(5)} s  ${runtime.name} ${file}`
+    );
 }
 
 /**

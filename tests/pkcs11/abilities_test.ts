@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { findAbilities } from "../../backends/pkcs11/abilities.ts";
 import { CKM, CKR } from "../../backends/pkcs11/constants.ts";
 import type { Cryptoki } from "../../backends/pkcs11/cryptoki.ts";
-import type { Operation } from "../../backends/pkcs11/operation.ts";
+import type { Operation } from "../../backends/ffi/operation.ts";
 import { encodePss } from "../../backends/pkcs11/padding.ts";
 import { ReturnCodeError } from "../../backends/pkcs11/return_codes.ts";
 import type { Mechanism } from "../../backends/pkcs11/structs.ts";

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { describe, it } from "node:test";
 import { CKR } from "../../backends/pkcs11/constants.ts";
 import type { Cryptoki, Handle } from "../../backends/pkcs11/cryptoki.ts";
-import type { Operation } from "../../backends/pkcs11/operation.ts";
+import type { Operation } from "../../backends/ffi/operation.ts";
 import { ReturnCodeError } from "../../backends/pkcs11/return_codes.ts";
 import { SessionPool } from "../../backends/pkcs11/session_pool.ts";
 

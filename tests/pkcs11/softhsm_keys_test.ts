@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pkcs11Key, pkcs11Store } from "../../backends/pkcs11/mod.ts";
 import { CKA, CKM, CKO } from "../../backends/pkcs11/constants.ts";
-import { runElsewhere } from "../../backends/pkcs11/operation.ts";
+import { runElsewhere } from "../../backends/ffi/operation.ts";
 import { keyPlace } from "../../backends/pkcs11/key_pairs.ts";
 import { holdModule } from "../../backends/pkcs11/registry.ts";
 import { Token } from "../../backends/pkcs11/token.ts";

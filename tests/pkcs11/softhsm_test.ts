@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { pkcs11Keys, pkcs11Store } from "../../backends/pkcs11/mod.ts";
-import { runElsewhere } from "../../backends/pkcs11/operation.ts";
+import { runElsewhere } from "../../backends/ffi/operation.ts";
 import { keyPlace } from "../../backends/pkcs11/key_pairs.ts";
 import { holdModule } from "../../backends/pkcs11/registry.ts";
 import { hex, utf8 } from "../../src/encoding.ts";

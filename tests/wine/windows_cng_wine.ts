@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cng } from "../../backends/windows/cng.ts";
-import { runElsewhere, runHere } from "../../backends/windows/operation.ts";
+import { runElsewhere, runHere } from "../../backends/ffi/operation.ts";
 import { windowsSystem } from "../../backends/windows/system.ts";
 import { cngAlgorithm, possibleSchemes, TIERS } from "../../backends/windows/tiers.ts";
 import { utf8 } from "../../src/encoding.ts";
