@@ -6,10 +6,9 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Emulator, startEmulator } from "../emulator/mod.ts";
+import { type Emulator, type EmulatorAddresses, startEmulator } from "../emulator/mod.ts";
 import { absolutePath, readOptions } from "./arguments.ts";
 import type { Command, Surroundings } from "./command.ts";
-import { openFixedPorts, type Whereabouts } from "./emulator/fixed_ports.ts";
 import { followRequests, requestLine } from "./emulator/request_log.ts";
 import { readSettings, SETTING_OPTIONS, SETTINGS } from "./emulator/settings.ts";
 import { painter } from "./style.ts";
@@ -61,20 +60,14 @@ export const emulator: Command = {
     const values = readOptions(args, OPTIONS);
     const directory = values["tls-dir"];
     const tlsDirectory = directory === undefined ? undefined : absolutePath(directory, "--tls-dir");
-    const { ports, options } = await readSettings(values, environment);
-    if (values["print-config"]) return print(JSON.stringify({ ports, ...options }, null, 2));
+    const options = await readSettings(values, environment);
+    if (values["print-config"]) return print(JSON.stringify(options, null, 2));
     const running = await during("Starting the emulator", startEmulator(options));
     try {
-      const { admin, ...addresses } = running;
-      const fixed = await openFixedPorts({ addresses: addressesOf(addresses), admin }, ports);
-      try {
-        if (tlsDirectory !== undefined) await writeAuthorities(tlsDirectory, running);
-        const { json = false, reveal = false, quiet = false } = values;
-        announce(fixed, { json, reveal, tlsDirectory }, surroundings);
-        await serve(running, { json, quiet }, surroundings);
-      } finally {
-        await fixed.close();
-      }
+      if (tlsDirectory !== undefined) await writeAuthorities(tlsDirectory, running);
+      const { json = false, reveal = false, quiet = false } = values;
+      announce(running, { json, reveal, tlsDirectory }, surroundings);
+      await serve(running, { json, quiet }, surroundings);
     } finally {
       // Ctrl-C at a terminal ends a child as well, which is what is wanted.
       await running.close().catch((error) => {
@@ -85,7 +78,7 @@ export const emulator: Command = {
 };
 
 /** The addresses alone, without the methods. */
-function addressesOf(running: Omit<Emulator, "admin">): Whereabouts["addresses"] {
+function addressesOf(running: Emulator): EmulatorAddresses {
   const { metadata, mtls, resource, attestation, sources, serviceFabricCertificate, ca } = running;
   return { metadata, mtls, resource, attestation, sources, serviceFabricCertificate, ca };
 }
@@ -107,11 +100,13 @@ interface Announcement {
 
 /** Says where the emulator is. Its secrets are worth nothing elsewhere, and are withheld all the same. */
 function announce(
-  { addresses, admin }: Whereabouts,
+  running: Emulator,
   { json, reveal, tlsDirectory }: Announcement,
   { print, colours }: Surroundings,
 ): void {
+  const addresses = addressesOf(running);
   const { metadata, mtls, resource, attestation, sources } = addresses;
+  const { admin } = running;
   const caFile = tlsDirectory === undefined ? undefined : join(tlsDirectory, "ca.pem");
   if (json) {
     return print(JSON.stringify({

@@ -15,6 +15,7 @@ import {
 } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ServerIdentity } from "./authority.ts";
+import { KeyboundError } from "../src/errors.ts";
 import { type FaultIdentity, faultIdentity, performFault } from "./connection_faults.ts";
 import { type Connection, Connections, endConnection, type Numbering } from "./connections.ts";
 import { readPeer } from "./peer.ts";
@@ -54,18 +55,25 @@ export interface MtlsBehaviour {
 /** Makes the request listener of a server, given its connections. */
 export type Serve = (connections: Connections) => RequestListener;
 
+/** What every listener needs. Each rejects with `invalid_argument` for a port that can't be had. */
+export interface ListenerParts {
+  readonly serve: Serve;
+  readonly next: Numbering;
+  /** 0: any. */
+  readonly port: number;
+}
+
 /** A plain HTTP listener. */
-export async function listenHttp(serve: Serve, next: Numbering): Promise<Listener> {
+export async function listenHttp({ serve, next, port }: ListenerParts): Promise<Listener> {
   const connections = new Connections(next);
   const server = createHttpServer({ keepAliveTimeout: KEEP_ALIVE }, serve(connections));
   server.on("connection", (socket) => connections.accept(socket));
-  return await listen(server, connections);
+  return await listen(server, connections, port);
 }
 
 /** An HTTPS listener that asks for no client certificate. */
 export async function listenHttps(
-  serve: Serve,
-  next: Numbering,
+  { serve, next, port }: ListenerParts,
   identity: ServerIdentity,
 ): Promise<Listener> {
   const connections = new Connections(next);
@@ -81,13 +89,12 @@ export async function listenHttps(
     connection.stream = socket;
     connection.tlsVersion = socket.getProtocol();
   });
-  return await listen(server, connections);
+  return await listen(server, connections, port);
 }
 
 /** An HTTPS listener that asks for a client certificate and leaves its judgement to HTTP. */
 export async function listenMtls(
-  serve: Serve,
-  next: Numbering,
+  { serve, next, port }: ListenerParts,
   behaviour: MtlsBehaviour,
 ): Promise<MtlsListenerHandle> {
   const connections = new Connections(next);
@@ -128,7 +135,7 @@ export async function listenMtls(
     else performFault(socket, fault, shown);
   });
   return {
-    ...await listen(front, connections),
+    ...await listen(front, connections, port),
     faults,
     present(identity, maxVersion) {
       shown = faultIdentity(identity);
@@ -137,11 +144,21 @@ export async function listenMtls(
   };
 }
 
-async function listen(server: Server | TcpServer, connections: Connections): Promise<Listener> {
+async function listen(
+  server: Server | TcpServer,
+  connections: Connections,
+  port: number,
+): Promise<Listener> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      server.off("error", reject);
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? "is taken" : "can't be had";
+      reject(
+        new KeyboundError("invalid_argument", `Port ${port} ${why}. Choose another.`, { cause }),
+      );
+    };
+    server.once("error", fail);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", fail);
       resolve();
     });
   });

@@ -8,7 +8,13 @@ import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { KeyboundError } from "../src/errors.ts";
 import type { EndpointName, MtlsListener } from "./traffic.ts";
-import type { EmulatorOptions, EmulatorState, IssueRequest, Revocation } from "./types.ts";
+import type {
+  EmulatorOptions,
+  EmulatorState,
+  IssueRequest,
+  ListenerName,
+  Revocation,
+} from "./types.ts";
 
 /** Milliseconds of a hundred years: beyond it a date is a mistake. */
 const CENTURY = 100 * 365 * 24 * 3600_000;
@@ -86,8 +92,28 @@ export const stateSchema: v.GenericSchema<unknown, EmulatorState> = state;
 /** Changes of an {@linkcode EmulatorState}. */
 export const changesSchema: v.GenericSchema<unknown, Partial<EmulatorState>> = v.partial(state);
 
+/** All listeners. */
+export const LISTENERS: readonly ListenerName[] = [
+  "metadata",
+  "mtls",
+  "resource",
+  "attestation",
+  "sources",
+  "serviceFabric",
+  "admin",
+];
+
+const portsSchema = v.pipe(
+  v.partial(v.strictObject(v.entriesFromList(LISTENERS, integer(0, 65_535)))),
+  v.check((ports) => {
+    const fixed = Object.values(ports).filter((port) => port !== 0);
+    return new Set(fixed).size === fixed.length;
+  }, "Two listeners can't have the same port."),
+);
+
 /** {@linkcode EmulatorOptions}. */
 export const optionsSchema: v.GenericSchema<unknown, EmulatorOptions> = v.strictObject({
+  ports: v.optional(portsSchema),
   identities: v.optional(v.pipe(
     v.array(v.strictObject({
       kind: v.picklist(["system", "user"]),

@@ -7,13 +7,14 @@
 import { randomBytes } from "node:crypto";
 import { KeyboundError } from "../src/errors.ts";
 import { serveAdmin } from "./admin.ts";
-import { type Connections, numbering } from "./connections.ts";
+import { numbering } from "./connections.ts";
 import { Control } from "./control.ts";
 import { Core } from "./core.ts";
 import { type ListenerService, serveEndpoints, type Service } from "./endpoint_server.ts";
 import { type Call, emulatorOf } from "./facade.ts";
 import {
   type Listener,
+  type ListenerParts,
   listenHttp,
   listenHttps,
   listenMtls,
@@ -33,7 +34,7 @@ import { check, ENDPOINTS, optionsSchema } from "./schemas.ts";
 import { sourceEnvironments } from "./source_environments.ts";
 import type { Step } from "./steps.ts";
 import type { EndpointName, MtlsListener } from "./traffic.ts";
-import type { Emulator, EmulatorAddresses, EmulatorOptions } from "./types.ts";
+import type { Emulator, EmulatorAddresses, EmulatorOptions, ListenerName } from "./types.ts";
 
 /** Starts an emulator in this process. */
 export async function serveEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -49,7 +50,7 @@ export async function serveEmulator(options: EmulatorOptions = {}): Promise<Emul
     ]));
   };
   try {
-    return await open(core, checked.history ?? 1000, opened, close);
+    return await open(core, checked, opened, close);
   } catch (error) {
     await close();
     throw error;
@@ -59,7 +60,7 @@ export async function serveEmulator(options: EmulatorOptions = {}): Promise<Emul
 /** Opens the listeners, each noted in `opened` as soon as it is there. */
 async function open(
   core: Core,
-  history: number,
+  { history = 1000, ports = {} }: EmulatorOptions,
   opened: Listener[],
   closeAll: () => Promise<void>,
 ): Promise<Emulator> {
@@ -74,8 +75,11 @@ async function open(
     opened.push(listener);
     return listener;
   };
-  const serve = (listener: ListenerService) => (connections: Connections) =>
-    serveEndpoints(service, listener, connections);
+  const parts = (name: ListenerName, listener: ListenerService): ListenerParts => ({
+    serve: (connections) => serveEndpoints(service, listener, connections),
+    next,
+    port: ports[name] ?? 0,
+  });
   const identity = await core.serverIdentity(core.state.serverCertificate);
   const mtls = async (name: MtlsListener, listener: ListenerService) => {
     const behaviour: MtlsBehaviour = {
@@ -85,16 +89,20 @@ async function open(
       onConnection: () => recorder.count(`${name}_connections`),
       welcomes: listener.welcomes,
     };
-    return await noted(listenMtls(serve(listener), next, behaviour));
+    const place = name === "token" ? "mtls" : name;
+    return await noted(listenMtls(parts(place, listener), behaviour));
   };
-  const metadata = await noted(listenHttp(serve(metadataService(core)), next));
-  const attestation = await noted(listenHttp(serve(attestationService(core)), next));
+  const metadata = await noted(listenHttp(parts("metadata", metadataService(core))));
+  const attestation = await noted(listenHttp(parts("attestation", attestationService(core))));
   const token = await mtls("token", tokenService(core));
   const resource = await mtls("resource", resourceService(core));
-  const sources = await noted(listenHttp(serve(sourcesService(core)), next));
+  const sources = await noted(listenHttp(parts("sources", sourcesService(core))));
   const { sourceHost } = core;
   const serviceFabric = await noted(
-    listenHttps(serve(serviceFabricService(core)), next, sourceHost.serviceFabric),
+    listenHttps(
+      parts("serviceFabric", serviceFabricService(core)),
+      sourceHost.serviceFabric,
+    ),
   );
   const addresses: EmulatorAddresses = {
     metadata: origin("http", metadata),
@@ -120,7 +128,11 @@ async function open(
     return await control.call(method, args);
   };
   const secret = randomBytes(32).toString("base64url");
-  const admin = await noted(listenHttp(() => serveAdmin(secret, addresses, call), next));
+  const admin = await noted(listenHttp({
+    serve: () => serveAdmin(secret, addresses, call),
+    next,
+    port: ports.admin ?? 0,
+  }));
   return emulatorOf({
     addresses,
     admin: { url: origin("http", admin), secret },

@@ -91,8 +91,20 @@ export interface EmulatorState {
   readonly compute: ComputeMetadata;
 }
 
+/** A listener of the emulator. `sources`: App Service and the like; `admin`: its admin endpoint. */
+export type ListenerName =
+  | "metadata"
+  | "mtls"
+  | "resource"
+  | "attestation"
+  | "sources"
+  | "serviceFabric"
+  | "admin";
+
 /** Options of `startEmulator`, `spawnEmulator`; all plain data. */
 export interface EmulatorOptions {
+  /** Ports on 127.0.0.1, no two the same; 0 is any. @default any that are free */
+  readonly ports?: Readonly<Partial<Record<ListenerName, number>>>;
   /** Identities of the host. @default one system-assigned, one user-assigned (`DEFAULT_IDENTITIES`) */
   readonly identities?: readonly EmulatedIdentity[];
   /** Applications of the tenant. @default `DEFAULT_APPLICATIONS` */

@@ -6,32 +6,10 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { check, optionsSchema } from "../../emulator/schemas.ts";
+import { check, LISTENERS, optionsSchema } from "../../emulator/schemas.ts";
 import type { EmulatorOptions, EmulatorState } from "../../emulator/types.ts";
 import { absolutePath, durationOf, oneOf, portNumber, understood } from "../arguments.ts";
 import { type Environment, UsageError } from "../command.ts";
-
-/** Listeners that can have a fixed port. */
-export const PORT_NAMES = [
-  "metadata",
-  "mtls",
-  "resource",
-  "attestation",
-  "sources",
-  "serviceFabric",
-  "admin",
-] as const;
-
-/** One of them. */
-export type PortName = (typeof PORT_NAMES)[number];
-
-/** Everything that can be set. */
-export interface EmulatorSettings {
-  /** Fixed ports; a listener without one has a port of the system's choice. */
-  readonly ports: Readonly<Partial<Record<PortName, number>>>;
-  /** The emulator's own options. */
-  readonly options: EmulatorOptions;
-}
 
 /** How a setting is written: as one of some words, or as ... */
 type Kind = readonly string[] | "duration" | "duration or none" | "list" | "switch" | "text";
@@ -73,7 +51,7 @@ export interface Setting {
 
 /** All settings. */
 export const SETTINGS: readonly Setting[] = [
-  ...PORT_NAMES.map((name) => setting(`${name}Port`, "port", ["ports", name], portNumber)),
+  ...LISTENERS.map((name) => setting(`${name}Port`, "port", ["ports", name], portNumber)),
   ...Object.entries(STATE_KINDS).map(([key, kind]) =>
     setting(
       key,
@@ -132,13 +110,12 @@ export const SETTING_OPTIONS: Readonly<Record<string, { readonly type: "string" 
     flag,
   ) => [flag, { type: "string" }]));
 
-/** The settings. Rejects with {@linkcode UsageError} for any that isn't understood. */
+/** The emulator's options. Rejects with {@linkcode UsageError} for any that isn't understood. */
 export async function readSettings(
   values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>,
   environment: Environment,
-): Promise<EmulatorSettings> {
+): Promise<EmulatorOptions> {
   const file = await readConfig(values["config"]?.toString() ?? environment[CONFIG_VARIABLE] ?? "");
-  const { ports: filePorts = {}, ...fileOptions } = file;
   const set = { ports: {}, state: {} } as Record<"ports" | "state", Record<string, unknown>>;
   for (const { flag, variable, path: [group, key], read } of SETTINGS) {
     const given = values[flag]?.toString();
@@ -146,16 +123,21 @@ export async function readSettings(
     if (given !== undefined) set[group][key] = read(given, `--${flag}`);
     else if (fallback !== "") set[group][key] = read(fallback, variable);
   }
-  const ports = { ...checkPorts(filePorts), ...set.ports } as EmulatorSettings["ports"];
-  const fixed = Object.values(ports).filter((port) => port !== 0);
-  if (new Set(fixed).size < fixed.length) {
-    throw new UsageError("Two listeners can't have the same port.");
+  const options = { ...file, ports: merged(file, "ports", set), state: merged(file, "state", set) };
+  return understood(() => check(optionsSchema, options, "config"));
+}
+
+/** What the file says of a group, but for what was set otherwise. */
+function merged(
+  file: Readonly<Record<string, unknown>>,
+  group: Setting["path"][0],
+  set: Readonly<Record<Setting["path"][0], object>>,
+): object {
+  const value = file[group] ?? {};
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new UsageError(`'${group}' of the configuration is no object.`);
   }
-  const state = { ...Object(fileOptions["state"]), ...set.state };
-  return {
-    ports,
-    options: understood(() => check(optionsSchema, { ...fileOptions, state }, "config")),
-  };
+  return { ...value, ...set[group] };
 }
 
 async function readConfig(path: string): Promise<Record<string, unknown>> {
@@ -171,14 +153,4 @@ async function readConfig(path: string): Promise<Record<string, unknown>> {
     // As for anything else that is no JSON object.
   }
   throw new UsageError("The configuration file is no JSON object.");
-}
-
-function checkPorts(ports: unknown): Partial<Record<PortName, number>> {
-  const entries = typeof ports === "object" && ports !== null ? Object.entries(ports) : undefined;
-  if (entries === undefined) throw new UsageError("'ports' of the configuration is no object.");
-  const checked: Partial<Record<PortName, number>> = {};
-  for (const [name, port] of entries) {
-    checked[oneOf(name, PORT_NAMES, "ports")] = portNumber(String(port), `ports.${name}`);
-  }
-  return checked;
 }

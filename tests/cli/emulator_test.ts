@@ -57,7 +57,7 @@ describe("the settings of the emulator", () => {
       state: { tokenLifetime: 1, certificateLifetime: 2, clockOffset: 3 },
       history: 7,
     });
-    const { ports, options } = await readSettings(
+    const settings = await readSettings(
       { config, "metadata-port": "2001", "token-lifetime": "10m" },
       {
         KEYBOUND_EMULATOR_METADATA_PORT: "3001",
@@ -66,18 +66,18 @@ describe("the settings of the emulator", () => {
         KEYBOUND_EMULATOR_CERTIFICATE_LIFETIME: "1h",
       },
     );
-    assert.deepEqual(ports, { metadata: 2001, mtls: 3002, resource: 1003 });
-    assert.deepEqual(options, {
+    assert.deepEqual(settings, {
       history: 7,
+      ports: { metadata: 2001, mtls: 3002, resource: 1003 },
       state: { tokenLifetime: 600_000, certificateLifetime: 3_600_000, clockOffset: 3 },
     });
   });
 
   it("come from the file that the environment names, and are none without any", async () => {
     const config = await inFile({ state: { v1Only: true } });
-    const { options } = await readSettings({}, { KEYBOUND_EMULATOR_CONFIG: config });
-    assert.deepEqual(options, { state: { v1Only: true } });
-    assert.deepEqual(await readSettings({}, {}), { ports: {}, options: { state: {} } });
+    const settings = await readSettings({}, { KEYBOUND_EMULATOR_CONFIG: config });
+    assert.deepEqual(settings, { ports: {}, state: { v1Only: true } });
+    assert.deepEqual(await readSettings({}, {}), { ports: {}, state: {} });
   });
 
   it("are refused where they aren't understood, each by its name", async () => {
@@ -93,9 +93,16 @@ describe("the settings of the emulator", () => {
         return true;
       });
     }
-    for (
-      const config of [{ state: { v1only: true } }, { ports: { web: 1 } }, { ports: 1 }, { a: 1 }]
-    ) {
+    const configs = [
+      { state: { v1only: true } },
+      { state: [] },
+      { ports: { web: 1 } },
+      { ports: { admin: 70_000 } },
+      { ports: { admin: 4001, mtls: 4001 } },
+      { ports: 1 },
+      { a: 1 },
+    ];
+    for (const config of configs) {
       const values = { config: await inFile(config) };
       await assert.rejects(
         readSettings(values, {}),
