@@ -1,21 +1,18 @@
 /**
- * `keybound certs`: the certificates of a directory.
+ * `keybound certs`: the certificates of a directory, or of the store of Windows.
  *
  * @module
  */
 
+import process from "node:process";
 import { detect, type DetectedHost } from "../backends/detect.ts";
 import { memoryStore } from "../backends/memory/mod.ts";
 import { certificateAlias, type ManagedIdentityId, resolveIdentity } from "../src/identity.ts";
 import { managedIdentity } from "../src/managed_identity.ts";
 import { normalizeResource } from "../src/token/request.ts";
 import { readArguments, understood, type Values } from "./arguments.ts";
-import {
-  type CertificateFacts,
-  certificateFacts,
-  keptCertificates,
-  KeyStates,
-} from "./certs/inventory.ts";
+import type { CertificateFacts } from "./certs/inventory.ts";
+import { type CertificatePlace, directoryPlace, windowsPlace } from "./certs/place.ts";
 import { type Command, type Surroundings, UsageError } from "./command.ts";
 import {
   caOf,
@@ -31,9 +28,10 @@ import { type Cell, type Colour, painter, span, table } from "./style.ts";
 
 const HELP = `keybound certs list|evict|renew [options]
 
-Shows, throws away and renews the certificates that bindings are made of, kept in a directory.
+Shows, throws away and renews the certificates that bindings are made of: those kept in a directory,
+or, on Windows and without one, in the user's store.
 
-  list     all certificates of the directory: whose (masked), life left, and whether the key signs
+  list     all certificates there: whose (masked), life left, and whether the key signs
   evict    throws away those of one identity; the next token brings a new one
   renew    has a new one issued for one identity, proves it by a token, and keeps it instead
 
@@ -74,7 +72,7 @@ const DEFAULT_RESOURCE = "https://management.azure.com";
 interface Scene extends Surroundings {
   readonly values: CertsValues;
   readonly id: ManagedIdentityId;
-  readonly directory: string;
+  readonly place: CertificatePlace;
   readonly host: DetectedHost;
 }
 
@@ -92,7 +90,7 @@ const OPTIONS_OF = {
 
 /** The command. */
 export const certs: Command = {
-  summary: "list, evict and renew the certificates of a directory",
+  summary: "list, evict and renew certificates that are kept",
   help: HELP,
   async run(args, surroundings) {
     const { values, positionals: [action = "", ...rest] } = readArguments(args, OPTIONS);
@@ -112,35 +110,30 @@ export const certs: Command = {
     understood(() => normalizeResource(values.resource ?? DEFAULT_RESOURCE));
     const { environment } = surroundings;
     const directory = directoryOf(values, environment);
-    if (directory === undefined) {
+    if (directory === undefined && process.platform !== "win32") {
       throw new UsageError("Name the directory: '--directory <path>', or KEYBOUND_DIRECTORY.");
     }
     const ca = await caOf(values, environment);
     const host = await detect({
-      directory,
+      ...(directory === undefined ? {} : { directory }),
       ...(ca === undefined ? {} : { ca }),
       environment: hostVariables(environment),
     });
     try {
-      await act({ ...surroundings, values, id, directory, host });
+      const place = directory === undefined
+        ? windowsPlace()
+        : directoryPlace(directory, host.keys, KEY_ID, surroundings.signal);
+      await act({ ...surroundings, values, id, place, host });
     } finally {
       await host.close();
     }
   },
 };
 
-async function list({ values, directory, host, signal, print, note, during, colours }: Scene) {
-  const states = new KeyStates(host.keys, KEY_ID, signal);
-  const now = Date.now();
-  const facts = async () => {
-    const kept = await keptCertificates(directory);
-    return await Promise.all(
-      kept.map(async (each) => certificateFacts(each, await states.of(each.leaf), now)),
-    );
-  };
-  const found = await during("Asking the keys", facts());
+async function list({ values, place, print, note, during, colours }: Scene) {
+  const found = await during("Asking the keys", place.facts(Date.now()));
   if (values.json) return found.forEach((each) => print(JSON.stringify(each)));
-  if (found.length === 0) return note("There are no certificates in the directory.");
+  if (found.length === 0) return note(`There are no certificates in the ${place.name}.`);
   const rows = found.map(row);
   const head: Cell[] = ["ALIAS", "THUMBPRINT", "LIFE", "LEFT", "KEY"].map((name) => [name, "bold"]);
   for (const line of table([head, ...rows], painter(colours))) print(line);
@@ -152,18 +145,16 @@ function row({ alias, thumbprint, life, lifeLeft, key }: CertificateFacts): Cell
   return [alias, thumbprint, [life, lifeColour], span(lifeLeft * 1000), [key, keyColour]];
 }
 
-async function evict({ values, id, directory, host, print, during }: Scene) {
+async function evict({ values, id, place, host, print, during }: Scene) {
   const alias = certificateAlias(resolveIdentity(id), values.attested === true);
-  const aliases = values.all
-    ? new Set((await keptCertificates(directory)).map((kept) => kept.alias))
-    : [alias];
+  const aliases = values.all ? await place.aliases() : [alias];
   let evicted = 0;
   const work = async () => {
     for (const each of aliases) {
       evicted += await host.store.lock(each, () => host.store.evict(each));
     }
   };
-  await during("Waiting for the directory", work());
+  await during(`Waiting for the ${place.name}`, work());
   print(values.json ? JSON.stringify({ evicted }) : `Certificates thrown away: ${evicted}.`);
 }
 

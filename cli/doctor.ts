@@ -39,8 +39,8 @@ const HELP = `keybound doctor [options]
 
 Looks at every hop between this program and a token: the runtime and its permissions, environment
 variables (names, never values), the metadata service, the source and what it can do, keys (each
-signs), what Windows can do and keeps, certificates kept, a token, TLS to its endpoint, the clock. It
-keeps nothing and changes nothing; the token and its certificate are forgotten.
+signs), what Windows can do and keeps, certificates kept, a token, TLS to its endpoint, the clock.
+It keeps nothing and changes nothing; the token and its certificate are forgotten.
 
   --resource <uri>     what the token is asked for; default: https://management.azure.com
 ${IDENTITY_HELP}

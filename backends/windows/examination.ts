@@ -23,6 +23,8 @@ import { possibleSchemes, strengthsFrom, TIERS } from "./tiers.ts";
 export interface ExaminationOptions {
   /** Whose keys and certificates. @default "user" */
   scope?: StoreScope;
+  /** Kinds of key to try. @default all, strongest first */
+  kinds?: readonly KeyStrength[];
   /** Verifies signatures. @default globalThis.crypto */
   crypto?: Crypto;
   /**
@@ -61,7 +63,7 @@ export interface ExaminedCertificate {
 
 /** What was found. */
 export interface WindowsExamination {
-  /** Strongest first. */
+  /** Those that were tried. */
   readonly kinds: readonly KindOfKey[];
   readonly certificates: readonly ExaminedCertificate[];
 }
@@ -77,12 +79,13 @@ const VBS_NOT_AVAILABLE = 0x80890014;
  * `store_unavailable`.
  */
 export async function examineWindows(
-  { scope = "user", crypto = globalThis.crypto, system = windowsSystem }: ExaminationOptions = {},
+  options: ExaminationOptions = {},
 ): Promise<WindowsExamination> {
+  const { scope = "user", crypto = globalThis.crypto, system = windowsSystem } = options;
   const windows = await system();
   const context = { cng: new Cng(windows), machine: scope === "machine", crypto };
   const kinds: KindOfKey[] = [];
-  for (const strength of strengthsFrom("software")) {
+  for (const strength of options.kinds ?? strengthsFrom("software")) {
     kinds.push(await examineKind(new TierKeys(TIERS[strength], context)));
   }
   const stored = withCertificates(windows, scope, (store) => store.list());

@@ -12,9 +12,7 @@ import {
   type KindOfKey,
   type WindowsExamination,
 } from "../../backends/windows/examination.ts";
-import { parseCertificate } from "../../src/x509/certificate.ts";
-import { thumbprintS256 } from "../../src/x509/thumbprint.ts";
-import { certificateFacts } from "../certs/inventory.ts";
+import { windowsFacts } from "../certs/place.ts";
 import { reasonOf } from "../host.ts";
 import { type Finding, finding } from "./finding.ts";
 import { certificateFinding } from "./keys.ts";
@@ -45,11 +43,7 @@ export async function windowsFindings(
   now: number,
 ): Promise<Finding[]> {
   const check = "windows: store";
-  const kept = await Promise.all(certificates.map(async ({ alias, endpoint, certificate, key }) => {
-    const leaf = parseCertificate(certificate);
-    const thumbprint = await thumbprintS256(certificate, crypto);
-    return certificateFinding(certificateFacts({ alias, leaf, thumbprint, endpoint }, key, now));
-  }));
+  const kept = (await windowsFacts(certificates, now)).map(certificateFinding);
   return [
     ...vbsFindings(kinds),
     ...kinds.map(kindFinding),

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { examineWindows } from "../../backends/windows/examination.ts";
 import { windowsKeys, windowsStore } from "../../backends/windows/mod.ts";
+import { windowsPlace } from "../../cli/certs/place.ts";
 import { tlsFinding, windowsFindings } from "../../cli/doctor/windows.ts";
 import { certificateAuthority, issueCertificate } from "../support/certificates.ts";
 import { EPOCH, HOUR, manualClock } from "../support/clock.ts";
@@ -46,7 +47,7 @@ async function machineWithCertificate(options: MachineOptions = {}) {
         `${verdict}: ${detail}`,
       ]),
     );
-  return { machine, examine, verdicts, keys };
+  return { machine, examine, verdicts, keys, system };
 }
 
 describe("An examination of Windows", () => {
@@ -114,5 +115,22 @@ describe("An examination of Windows", () => {
     assert.match(tlsFinding("10.0.19045").detail, /^TLS 1\.2; /);
     assert.match(tlsFinding("10.0.20348").detail, /^TLS 1\.2 and 1\.3 /);
     assert.match(tlsFinding("10.0.26100").detail, /^TLS 1\.2 and 1\.3 /);
+  });
+});
+
+describe("keybound certs on Windows", () => {
+  it("lists the certificates of the user's store, each with its key, and whose they are", async () => {
+    const { machine, system } = await machineWithCertificate();
+    const place = windowsPlace({ system });
+    const made = machine.calls.filter((name) => name === "NCryptCreatePersistedKey").length;
+    const [first] = await place.facts(EPOCH);
+    assert.equal(first?.key, "alive");
+    assert.equal(first?.life, "valid");
+    assert.equal(first?.endpoint, ENDPOINT);
+    machine.reboot();
+    assert.deepEqual((await place.facts(EPOCH)).map(({ key }) => key), ["dead"]);
+    assert.deepEqual([...await place.aliases()], [ALIAS]);
+    const calls = machine.calls.filter((name) => name === "NCryptCreatePersistedKey");
+    assert.equal(calls.length, made, "a key was made");
   });
 });
