@@ -51,8 +51,14 @@ export async function runtimes(options = {}) {
     const own = mayServe(major) ? node(process.execPath, process.versions.node) : undefined;
     add(`node${major}`, own ?? await find(nodePackages(major, platform), node));
   }
-  add("deno", await find(denoPackages(devDependencies.deno, platform), deno));
-  add("bun", await find(bunPackages(devDependencies.bun, platform), bun));
+  // The newest starts fastest.
+  const servers = found.at(-1)?.command;
+  const [ofDeno, ofBun] = [
+    denoPackages(devDependencies.deno, platform),
+    bunPackages(devDependencies.bun, platform),
+  ];
+  add("deno", await find(ofDeno, (command, version) => deno(command, version, servers)));
+  add("bun", await find(ofBun, (command, version) => bun(command, version, servers)));
   return found;
 }
 
