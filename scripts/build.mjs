@@ -1,11 +1,15 @@
 /**
- * `npm run build`: the npm package's JavaScript and declarations, in `dist/`.
+ * `npm run build [-- --code <folder>]`: the npm package's JavaScript and declarations, in `dist/`; or
+ * the JavaScript alone, elsewhere.
  *
  * @module
  */
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
+import { bundle, CHUNKS } from "./lib/bundle.mjs";
 import { run } from "./lib/process.mjs";
 import { inProject, isProgram, readJson, ROOT } from "./lib/project.mjs";
 import { say } from "./lib/terminal.mjs";
@@ -14,6 +18,7 @@ import { installDependencies } from "./setup.mjs";
 /** What `dist/` consists of; anything else there isn't meant to be published. */
 const CONTENTS = [
   "backends",
+  CHUNKS,
   "cli",
   "emulator",
   "mod.d.ts",
@@ -22,6 +27,8 @@ const CONTENTS = [
   "resource",
   "src",
 ];
+/** Modules that are started by their path, not imported. */
+const PROGRAMS = ["backends/openssl/handshake_worker.ts", "cli/main.ts", "emulator/main.ts"];
 
 /**
  * Builds anew.
@@ -31,10 +38,24 @@ const CONTENTS = [
 export async function build() {
   rmSync(inProject("dist"), { recursive: true, force: true });
   const tsc = inProject("node_modules", "typescript", "bin", "tsc");
-  const compiled = await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: ROOT });
-  if (!compiled.ok) return compiled;
-  const faults = faultsOf(readJson(inProject("package.json")).exports);
-  return { ok: faults.length === 0, output: faults.join("\n") };
+  const declared = await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: ROOT });
+  if (!declared.ok) return declared;
+  const faults = [
+    ...await buildCode(inProject("dist")),
+    ...faultsOf(readJson(inProject("package.json")).exports),
+  ];
+  return outcome(faults);
+}
+
+/**
+ * The JavaScript.
+ *
+ * @param {string} folder absolute
+ * @returns {Promise<string[]>} what is wrong with it
+ */
+function buildCode(folder) {
+  const entries = /** @type {string[]} */ (Object.values(readJson(inProject("deno.json")).exports));
+  return bundle([...entries.map((path) => path.replace(/^\.\//, "")), ...PROGRAMS], folder);
 }
 
 /**
@@ -56,9 +77,17 @@ function faultsOf(exports) {
   ];
 }
 
+/** @param {readonly string[]} faults */
+function outcome(faults) {
+  return { ok: faults.length === 0, output: faults.join("\n") };
+}
+
 if (isProgram(import.meta.url)) {
+  const { values } = parseArgs({ options: { code: { type: "string" } } });
   await installDependencies();
-  const { ok, output } = await build();
+  const { ok, output } = values.code === undefined
+    ? await build()
+    : outcome(await buildCode(resolve(values.code)));
   if (!ok) say(output);
   process.exitCode = ok ? 0 : 1;
 }

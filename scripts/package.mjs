@@ -1,17 +1,20 @@
 /**
  * Whether the npm package does what it promises: packed, installed into an empty folder and used
- * there on every runtime. `node scripts/package.mjs` runs this alone.
+ * there on every runtime. `node scripts/package.mjs [--output <folder>]` runs this alone, and leaves
+ * the tarball that passed and its bill of materials in the folder.
  *
  * @module
  */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import {
   BOUND_FETCH,
+  BOUND_FETCH_WITH_THREAD,
   COMMAND_LINE,
   EMULATOR_WITHOUT_PEERS,
   importsAll,
@@ -23,6 +26,7 @@ import { inProject, isProgram, readJson, ROOT } from "./lib/project.mjs";
 import { runSteps } from "./lib/steps.mjs";
 import { testEnvironment } from "./lib/suite.mjs";
 import { exitCode } from "./lib/tally.mjs";
+import { writeSbom } from "./sbom.mjs";
 import { installDependencies, NODES, runtimes } from "./setup.mjs";
 
 /** @typedef {import("./lib/runtime.mjs").Runtime} Runtime */
@@ -40,26 +44,40 @@ const INSTALL = ["install", "--ignore-scripts", "--prefer-offline", "--no-audit"
  * Packs, installs and uses the package.
  *
  * @param {readonly Runtime[]} runtimes
+ * @param {string} [output] folder for the tarball and its bill of materials, once nothing has failed
  */
-export async function checkPackage(runtimes) {
+export async function checkPackage(runtimes, output) {
   const folder = mkdtempSync(join(tmpdir(), "keybound-package-"));
   const consumer = join(folder, "consumer");
   mkdirSync(consumer);
   writeFileSync(join(consumer, "package.json"), '{ "private": true, "type": "module" }\n');
   try {
-    return await runSteps(stepsIn(folder, consumer, runtimes));
+    const tarball = join(folder, tarballOf(readJson(inProject("package.json"))));
+    const result = await runSteps(stepsIn(folder, consumer, runtimes, tarball));
+    if (output !== undefined && result.failed.length === 0) {
+      for (const file of [tarball, writeSbom(tarball).path]) {
+        cpSync(file, join(output, basename(file)));
+      }
+    }
+    return result;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** @param {{ name: string, version: string }} manifest */
+function tarballOf({ name, version }) {
+  return `${name}-${version}.tgz`;
 }
 
 /**
  * @param {string} folder
  * @param {string} consumer
  * @param {readonly Runtime[]} runtimes
+ * @param {string} tarball
  * @returns {import("./lib/steps.mjs").Step[]}
  */
-function stepsIn(folder, consumer, runtimes) {
+function stepsIn(folder, consumer, runtimes, tarball) {
   const manifest = readJson(inProject("package.json"));
   const entries = Object.keys(manifest.exports)
     .filter((path) => path !== "./package.json")
@@ -81,11 +99,9 @@ function stepsIn(folder, consumer, runtimes) {
     { name: "package: pack", run: () => pack(folder, manifest) },
     {
       name: "package: install",
-      run: () =>
-        npm([...INSTALL, join(folder, `${manifest.name}-${manifest.version}.tgz`)], {
-          cwd: consumer,
-        }),
+      run: () => npm([...INSTALL, tarball], { cwd: consumer }),
     },
+    { name: "package: bill of materials", run: () => Promise.resolve(billOfMaterials(tarball)) },
     ...onEachRuntime("imports", importsAll(entries)),
     ...onEachRuntime("emulator without its packages", EMULATOR_WITHOUT_PEERS),
     ...RESOLUTIONS.map((resolution) => ({
@@ -101,6 +117,7 @@ function stepsIn(folder, consumer, runtimes) {
       run: () => compile(consumer, resolution, ["node"], usesTypes(entries)),
     })),
     ...onEachRuntime("bound fetch", BOUND_FETCH),
+    ...onEachRuntime("bound fetch with a thread", BOUND_FETCH_WITH_THREAD),
     ...onEachRuntime("command line", COMMAND_LINE),
   ];
 }
@@ -130,6 +147,26 @@ async function pack(folder, manifest) {
       .map((path) => `${path} imports TypeScript.`),
   ];
   return { ok: faults.length === 0, output: faults.join("\n") };
+}
+
+/**
+ * Writes it twice.
+ *
+ * @param {string} tarball
+ * @returns {Outcome}
+ */
+function billOfMaterials(tarball) {
+  const { path, faults } = writeSbom(tarball);
+  const first = readFileSync(path, "utf8");
+  writeSbom(tarball);
+  const isSame = readFileSync(path, "utf8") === first;
+  const hosts = first.match(/https?:[^"]*/g) ?? [];
+  const all = [
+    ...faults,
+    ...(isSame ? [] : ["The same tarball has another bill of materials."]),
+    ...hosts.map((host) => `It names ${host}.`),
+  ];
+  return { ok: all.length === 0, output: all.join("\n") };
 }
 
 /** @param {string} path */
@@ -184,7 +221,9 @@ function compile(consumer, resolution, types, text) {
 }
 
 if (isProgram(import.meta.url)) {
+  const { values } = parseArgs({ options: { output: { type: "string" } } });
+  const output = values.output === undefined ? undefined : resolve(values.output);
   await installDependencies();
-  const { tally } = await checkPackage(await runtimes({ nodes: NODES }));
+  const { tally } = await checkPackage(await runtimes({ nodes: NODES }), output);
   process.exitCode = exitCode(tally);
 }

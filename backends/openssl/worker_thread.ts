@@ -189,7 +189,7 @@ export class WorkerThread {
 
 /** The worker's module: beside this one, in whatever form this one is. */
 function workerUrl(): URL {
-  const { url } = import.meta;
+  const url = import.meta.url;
   return new URL(url.endsWith(".ts") ? "./handshake_worker.ts" : "./handshake_worker.js", url);
 }
 

@@ -24,16 +24,13 @@ export interface BuiltPackage {
   remove(): Promise<void>;
 }
 
-/** Compiles the package into a temporary folder, file by file, as it is published. */
+/** Builds the package's code in a temporary folder, as it is published. */
 export async function buildPackage(): Promise<BuiltPackage> {
   const directory = await mkdtemp(join(tmpdir(), "keybound-bench-"));
-  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-  const output = join(directory, "keybound");
-  const project = ["-p", join(ROOT, "tsconfig.build.json"), "--outDir", output];
-  const codeAlone = ["--noCheck", "--isolatedDeclarations", "false", "--declaration", "false"];
   const node = process.env["KEYBOUND_NODE"] ??
     (process.versions["bun"] || process.versions["deno"] ? "node" : process.execPath);
-  execFileSync(node, [compiler, ...project, ...codeAlone], { stdio: "pipe" });
+  const output = join(directory, "keybound");
+  execFileSync(node, [join(ROOT, "scripts", "build.mjs"), "--code", output], { stdio: "pipe" });
   await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"), "junction");
   await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
   return {

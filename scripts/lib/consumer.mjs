@@ -50,6 +50,32 @@ export const BOUND_FETCH = `
   }
 `;
 
+/** The same where a thread does the handshake, whose program is found by its path. */
+export const BOUND_FETCH_WITH_THREAD = `
+  import { managedIdentity } from "keybound";
+  import { startEmulator } from "keybound/emulator";
+  import { memoryStore } from "keybound/memory";
+  import { opensslTransport } from "keybound/openssl";
+  import { webcryptoKeys } from "keybound/webcrypto";
+  const emulator = await startEmulator();
+  const transport = opensslTransport({ ca: emulator.ca, signing: "worker" });
+  try {
+    const identity = managedIdentity({
+      keys: webcryptoKeys(),
+      store: memoryStore(),
+      transports: [transport],
+      environment: { AZURE_POD_IDENTITY_AUTHORITY_HOST: emulator.metadata },
+    });
+    const response = await identity.fetch(emulator.resource, { resource: "https://vault.azure.net" });
+    if (response.status !== 200) throw new Error("Status " + response.status);
+    await response.arrayBuffer();
+    await identity.close();
+  } finally {
+    await transport.close();
+    await emulator.close();
+  }
+`;
+
 /** The command line, as it is installed: an emulator, and against it a doctor, a token and a proxy. */
 export const COMMAND_LINE = String.raw`
   import { spawn } from "node:child_process";

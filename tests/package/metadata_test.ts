@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import { VERSION } from "../../src/version.ts";
 import { filesBelow, read, readJson } from "./support/project.ts";
@@ -51,6 +52,17 @@ describe("the project's metadata", () => {
   it("has valibot as the only dependency, in one exact version", () => {
     assert.deepEqual(Object.keys(packageJson.dependencies), ["valibot"]);
     assert.match(packageJson.dependencies["valibot"]!, /^\d+\.\d+\.\d+$/);
+  });
+
+  it("gives notice of the licence of what the build takes in", () => {
+    const [licence = ""] = ["LICENSE", "LICENSE.md"]
+      .map((name) => `node_modules/valibot/${name}`)
+      .filter((path) => existsSync(new URL(`../../${path}`, import.meta.url)))
+      .map(read);
+    const plain = (text: string) => text.replace(/^> ?/gm, "").replace(/\s+/g, " ").trim();
+    assert.match(licence, /Permission is hereby granted/);
+    assert.ok(plain(read("NOTICE.md")).includes(plain(licence)));
+    assert.ok(packageJson.files.includes("NOTICE.md"));
   });
 
   it("names no registry's host", () => {
