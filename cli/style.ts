@@ -58,7 +58,7 @@ export function table(rows: readonly (readonly Cell[])[], paint: Paint): string[
 }
 
 function textOf(cell: Cell): string {
-  return typeof cell === "string" ? cell : cell[0];
+  return plainText(typeof cell === "string" ? cell : cell[0]);
 }
 
 /**

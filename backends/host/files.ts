@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { fromUtf8 } from "../../src/encoding.ts";
 import { isPermitted } from "./permissions.ts";
 
-/** Group and others may write. */
+/** Everybody may write. The group may: it is how an agent lets its helpers in. */
 const OTHERS_WRITE = 0o002;
 
 /** Reads, follows no symbolic link, doesn't wait for the writer of a pipe. */

@@ -169,7 +169,8 @@ export class Context {
     const source = new BigUint64Array([ffi.addressOf(der)]);
     // Frees what it was given when it fails.
     const read = crypto.d2i_X509(bytesOf(target), bytesOf(source), BigInt(der.length));
-    if (read === 0n) {
+    // `der` is named here so that it lives until now: `source` holds only its address.
+    if (read === 0n || der.length === 0) {
       const [error] = this.#openssl.errors();
       throw new KeyboundError(
         "invalid_certificate",

@@ -48,7 +48,7 @@ const MAJOR_VERSIONS = [3, 4];
  * The OpenSSL that is used with these options.
  *
  * The order: `library`; the environment; then, for versions 3 and 4, what the system finds by name
- * (`libssl.so.3`, `libssl-3-x64.dll`), on macOS Homebrew's (`/opt/homebrew/opt/openssl@3/lib`,
+ * (`libssl.so.3`), on macOS Homebrew's (`/opt/homebrew/opt/openssl@3/lib`,
  * `/usr/local/opt/openssl@3/lib`) and MacPorts' (`/opt/local/libexec/openssl3/lib`), on Windows that
  * of `C:\Program Files\OpenSSL-Win64\bin`.
  *
@@ -108,8 +108,9 @@ function libraryNames(major: number, platform: string, arch: string): OpensslLib
         `/opt/local/libexec/openssl${major}/lib/`,
       ], (part) => `lib${part}.${major}.dylib`);
     case "win32":
+      // Names without a path would be looked for in the working directory, too.
       return inFolders(
-        ["", "C:\\Program Files\\OpenSSL-Win64\\bin\\"],
+        ["C:\\Program Files\\OpenSSL-Win64\\bin\\"],
         (part) => `lib${part}-${major}${arch === "ia32" ? "" : `-${arch}`}.dll`,
       );
     default:

@@ -34,11 +34,15 @@ export function upstreamOf(text: string): URL | undefined {
   return isPlain ? url : undefined;
 }
 
-/** The URL behind the upstream for this target; `undefined` for one that leaves it. */
+/** `..` between what is a separator to some servers alone; where URLs have one, it is gone by now. */
+const HIDDEN_WAY_UP = /(?:\/|%2f|%5c)(?:\.|%2e){2}(?:\/|%2f|%5c|;|$)/i;
+
+/** The URL behind the upstream for this target; `undefined` for one that leaves it, or may do so. */
 export function upstreamUrl(upstream: URL, target: string): URL | undefined {
   const base = upstream.pathname.replace(/\/$/, "");
   const url = parseUrl(upstream.origin + base + target);
-  const isInside = url?.origin === upstream.origin && url.pathname.startsWith(`${base}/`);
+  const isInside = url?.origin === upstream.origin && url.pathname.startsWith(`${base}/`) &&
+    (base === "" || !HIDDEN_WAY_UP.test(url.pathname));
   return isInside ? url : undefined;
 }
 

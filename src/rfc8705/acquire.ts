@@ -5,8 +5,8 @@
  */
 
 import type { FlightContext } from "../binding/context.ts";
+import { withoutSecret } from "../echo.ts";
 import { isKeyboundError, KeyboundError } from "../errors.ts";
-import type { Answer } from "../http.ts";
 import { jitteredRefresh } from "../policy/token_life.ts";
 import type { TokenCache } from "../token/cache.ts";
 import type { Throttle } from "../token/throttle.ts";
@@ -164,15 +164,4 @@ async function confirm(
   const answer = await askServer(link, "introspection", make, context);
   readIntrospection(withoutSecret(answer, accessToken), thumbprint, correlationId);
   return { expiresOn: undefined, confirmed: true };
-}
-
-/** Shorter texts may be words of the answer as well. */
-const SHORTEST_SECRET = 8;
-
-/** A refusal that repeats the secret it is about, without it: an opaque one doesn't show as such. */
-function withoutSecret(answer: Answer, secret: string | undefined): Answer {
-  if (answer.status === 200 || secret === undefined || secret.length < SHORTEST_SECRET) {
-    return answer;
-  }
-  return { ...answer, text: answer.text.replaceAll(secret, "[redacted]") };
 }

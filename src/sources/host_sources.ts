@@ -5,6 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
+import { withoutHeaderSecrets } from "../echo.ts";
 import { KeyboundError } from "../errors.ts";
 import { type Answer, exchange } from "../http.ts";
 import { resolveIdentity } from "../identity.ts";
@@ -132,8 +133,7 @@ class HostSources implements ManagedIdentitySources {
     const source = await this.find();
     if (source === "Imds" && this.#knowsNothing) throw noSource(correlationId);
     try {
-      const request = REQUESTS[source](this.#environment, query);
-      const answer = await this.#answer(source, request, query);
+      const answer = await this.#answer(source, REQUESTS[source](this.#environment, query), query);
       return readBearerAnswer(answer, { source, correlationId, now: this.#clock.now() });
     } catch (error) {
       signal?.throwIfAborted();
@@ -174,7 +174,7 @@ class HostSources implements ManagedIdentitySources {
       leave = undefined;
     };
     try {
-      return await exchange(async (attempt) => {
+      const answer = await exchange(async (attempt) => {
         leave ??= await limiter?.enter(attempt);
         // Its turn and its end may have come at once; nobody else would make room then.
         if (attempt.aborted) over();
@@ -191,6 +191,7 @@ class HostSources implements ManagedIdentitySources {
           onRetry?.(retry);
         },
       });
+      return withoutHeaderSecrets(answer, init.headers);
     } finally {
       over();
     }

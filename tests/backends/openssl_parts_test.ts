@@ -50,11 +50,21 @@ describe("the search for OpenSSL", () => {
     const names = (platform: string, arch: string) =>
       candidateLibraries({}, { platform, arch }).map(({ ssl }) => ssl);
     assert.deepEqual(names("linux", "x64"), ["libssl.so.3", "libssl.so.4"]);
-    assert.equal(names("win32", "x64")[0], "libssl-3-x64.dll");
-    assert.equal(names("win32", "arm64")[0], "libssl-3-arm64.dll");
-    assert.equal(names("win32", "ia32")[0], "libssl-3.dll");
+    const folder = "C:\\Program Files\\OpenSSL-Win64\\bin\\";
+    assert.equal(names("win32", "x64")[0], `${folder}libssl-3-x64.dll`);
+    assert.equal(names("win32", "arm64")[0], `${folder}libssl-3-arm64.dll`);
+    assert.equal(names("win32", "ia32")[0], `${folder}libssl-3.dll`);
     assert.equal(names("darwin", "arm64")[0], "/opt/homebrew/opt/openssl@3/lib/libssl.3.dylib");
     assert.ok(names("darwin", "arm64").every((name) => name.startsWith("/")));
+  });
+
+  it("leaves no folder to Windows, which would look into the working directory, too", () => {
+    for (const arch of ["x64", "arm64", "ia32"]) {
+      for (const { ssl, crypto } of candidateLibraries({}, { platform: "win32", arch })) {
+        assert.match(ssl, /^C:\\Program Files\\/);
+        assert.match(crypto, /^C:\\Program Files\\/);
+      }
+    }
   });
 });
 

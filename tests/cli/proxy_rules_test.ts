@@ -145,6 +145,15 @@ describe("the upstream", () => {
     for (const target of ["/../x", "/%2e%2e/x", "/a/../../x", "/.."]) {
       assert.equal(upstreamUrl(base, target), undefined, target);
     }
+    // What means nothing to a URL may mean a way out to the server.
+    for (
+      const target of ["/..%2Fx", "/a/%2e.%5cx", "/%2f%2E%2e/x", "/a%2f..", "/..;/x", "/..;a=b"]
+    ) {
+      assert.equal(upstreamUrl(base, target), undefined, target);
+    }
+    for (const target of ["/a..b", "/..a/x", "/...%2Fx", "/a%2Fb", "/x?path=..%2F"]) {
+      assert.equal(upstreamUrl(base, target)?.pathname.startsWith("/base/"), true, target);
+    }
   });
 });
 

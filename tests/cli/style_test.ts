@@ -32,6 +32,11 @@ describe("text from elsewhere", () => {
     assert.equal(plainText("a\x1b[2Kb\r\nc\u202ed"), "a?[2Kb??c?d");
     assert.equal(plainText("…ü 1"), "…ü 1");
   });
+
+  it("can't do so from within a table either", () => {
+    const rows = [["a\x1b[31m", ["b\nc", "red"]]] as const;
+    assert.deepEqual(table(rows, painter(false)), ["a?[31m  b?c"]);
+  });
 });
 
 describe("a span of time", () => {

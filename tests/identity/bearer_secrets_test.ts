@@ -12,7 +12,13 @@ import { base64, hex, utf8 } from "../../src/encoding.ts";
 import type { ManagedIdentity, TokenOptions } from "../../src/managed_identity_options.ts";
 import { fakeJwt } from "../support/fake_azure.ts";
 import { settling } from "../support/waiting.ts";
-import { type Answer, bearerHost, SECRET, SOURCES } from "./support/bearer_host.ts";
+import {
+  type Answer,
+  bearerHost,
+  SECRET,
+  type SentRequest,
+  SOURCES,
+} from "./support/bearer_host.ts";
 
 const TOKEN = fakeJwt({ secret: "the-token-itself-0123456789abcdef" });
 const CLAIMED = "claimed-value-0123456789";
@@ -26,6 +32,17 @@ const arcChallenge = () =>
   new Response(null, { status: 401, headers: { "www-authenticate": `Basic realm=${ARC_FILE}` } });
 const token: Answer = () => Response.json({ access_token: TOKEN, expires_on: 28_800 });
 
+/** A refusal that repeats the headers of the request wherever there is room for words. */
+const echo = ({ headers }: SentRequest) => {
+  const values = Object.values(headers);
+  const words = values.join(" ");
+  const error = { code: words, message: words };
+  const correlationId = values.find((value) => /secret|se-cret/.test(value));
+  return Response.json({ error, error_description: words, message: words, correlationId }, {
+    status: 400,
+  });
+};
+
 /** What a source may say that repeats what it was sent, or a token besides. */
 const ANSWERS: readonly Answer[] = [
   token,
@@ -35,6 +52,8 @@ const ANSWERS: readonly Answer[] = [
   () => Response.json({ error: { code: TOKEN, message: TOKEN } }, { status: 500 }),
   () => Response.json({ correlationId: TOKEN.replaceAll(".", "").slice(0, 64) }, { status: 403 }),
   () => new Response(ECHO, { status: 400 }),
+  (_i, request) => echo(request),
+  (_i, request) => request.headers.authorization === undefined ? arcChallenge() : echo(request),
   () => new Response(ECHO),
   () => Response.json({ access_token: TOKEN }),
   () => Response.json({ access_token: TOKEN, expires_on: TOKEN }),

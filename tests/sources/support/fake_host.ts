@@ -20,7 +20,7 @@ import { type ManualClock, manualClock } from "../../support/clock.ts";
 export const CORRELATION_ID = "11111111-2222-4333-8444-555555555555";
 
 /** What stands for a secret and must not be told. */
-export const SECRET = "se-cret";
+export const SECRET = "se-cret-853b9a84";
 
 /** A SHA-1 thumbprint. */
 export const THUMBPRINT = "0123456789abcdef0123456789abcdef01234567";
