@@ -8,7 +8,12 @@ import process from "node:process";
 import type { ClientCredential } from "../../src/credential.ts";
 import type { Bytes } from "../../src/encoding.ts";
 import { KeyboundError } from "../../src/errors.ts";
-import { type InKeyContainer, isInKeyContainer, type SigningKey } from "../../src/keys.ts";
+import {
+  type InKeyContainer,
+  isInKeyContainer,
+  isNativeHandle,
+  type SigningKey,
+} from "../../src/keys.ts";
 import { type Ffi, loadFfi, type NativeLibrary, signature } from "../ffi/mod.ts";
 import type { VersionRange } from "../http/connections.ts";
 import { trustAnchors } from "../http/trust_anchors.ts";
@@ -47,7 +52,12 @@ export class LazySchannel {
     const versions = usableVersions(key.schemes, range);
     const { schannel, roots } = await this.#load();
     const chainEngine = roots?.engine ?? 0n;
-    return new SchannelSource(schannel, { chain, key: key.keyContainer, versions, chainEngine });
+    // SChannel has one status for many faults; the key itself knows which is its own.
+    const confirmKey = async () => {
+      if (isNativeHandle(key)) await key.withHandle(() => Promise.resolve());
+    };
+    const settings = { chain, key: key.keyContainer, confirmKey, versions, chainEngine };
+    return new SchannelSource(schannel, settings);
   }
 
   async #load(): Promise<Loaded> {

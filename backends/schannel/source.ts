@@ -20,6 +20,8 @@ export interface ClientSettings {
   /** DER, leaf first. */
   readonly chain: readonly Bytes[];
   readonly key: KeyContainer;
+  /** Looks whether the key is still there; rejects with what is wrong with it. */
+  readonly confirmKey: () => Promise<void>;
   readonly versions: VersionRange;
   /** The `HCERTCHAINENGINE` that servers are verified by; 0 for the user's own. */
   readonly chainEngine: bigint;
@@ -36,8 +38,17 @@ class SharedCredential {
     this.handle = handle;
   }
 
-  /** Whoever made it is its first user. */
+  /** Whoever made it is its first user. Rejects with what the key fails with, where it is the key. */
   static async create(schannel: Schannel, settings: ClientSettings): Promise<SharedCredential> {
+    try {
+      return await SharedCredential.#make(schannel, settings);
+    } catch (error) {
+      await settings.confirmKey();
+      throw error;
+    }
+  }
+
+  static async #make(schannel: Schannel, settings: ClientSettings): Promise<SharedCredential> {
     const certificate = new ClientCertificate(schannel, settings.chain, settings.key);
     try {
       const { context } = certificate;

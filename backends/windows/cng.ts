@@ -82,11 +82,12 @@ export class Cng {
     }
   }
 
-  /** Destroys the key in this place. */
-  *remove(place: KeyPlace): Operation<void> {
+  /** Destroys the key in this place; with `spki`, only that one. */
+  *remove(place: KeyPlace, spki?: Bytes): Operation<void> {
     const key = yield* this.open(place);
     let isDeleted = false;
     try {
+      if (spki !== undefined) yield* this.confirm(key.handle, spki);
       yield* this.#call("NCryptDeleteKey", key.handle, NCRYPT.SILENT);
       isDeleted = true;
     } finally {

@@ -107,7 +107,7 @@ class CngKeys implements WindowsKeyProvider {
         const choice = await this.#loaded();
         const key = await choice.create(id, algorithm, () => signal?.throwIfAborted());
         const { scope = "user", system = windowsSystem } = this.#options;
-        purgeCertificates(await system(), scope, key.keyContainer);
+        purgeCertificates(await system(), scope, key);
         return this.#known(key);
       }));
   }

@@ -5,7 +5,7 @@
  */
 
 import { type Bytes, concat } from "../../src/encoding.ts";
-import { KeyboundError } from "../../src/errors.ts";
+import { isKeyboundError, KeyboundError } from "../../src/errors.ts";
 import { bitString, integer, nullValue, oid, sequence } from "../../src/x509/der_writer.ts";
 import { publicKeyAlgorithm } from "../../src/x509/public_key.ts";
 import { BLOB } from "./constants.ts";
@@ -34,14 +34,22 @@ const EC_PUBLIC_KEY = "1.2.840.10045.2.1";
  */
 export function spkiOfBlob(blob: Bytes): Bytes {
   const spki = parseRsa(blob) ?? parseEcc(blob);
-  if (spki === undefined) {
-    throw new KeyboundError(
-      "unsupported_key",
-      "The key storage provider gave a public key that can't be read. Use an RSA or NIST curve key.",
-    );
+  if (spki !== undefined && isKey(spki)) return spki;
+  throw new KeyboundError(
+    "unsupported_key",
+    "The key storage provider gave a public key that can't be read. Use an RSA or NIST curve key.",
+  );
+}
+
+/** Whether the numbers of a blob make a key; throws `unsupported_key` for one not used here. */
+function isKey(spki: Bytes): boolean {
+  try {
+    publicKeyAlgorithm(spki);
+    return true;
+  } catch (error) {
+    if (isKeyboundError(error, "invalid_der")) return false;
+    throw error;
   }
-  publicKeyAlgorithm(spki);
-  return spki;
 }
 
 /** The format that a public key of this SPKI is exported in. */

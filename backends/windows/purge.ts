@@ -4,26 +4,27 @@
  * @module
  */
 
-import type { Bytes } from "../../src/encoding.ts";
+import { type Bytes, equalBytes } from "../../src/encoding.ts";
 import { isKeyboundError } from "../../src/errors.ts";
 import type { KeyContainer } from "../../src/keys.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { parseName } from "../../src/x509/name.ts";
 import { type StoreScope, withCertificates } from "./certificates.ts";
+import type { WindowsSigningKey } from "./key.ts";
 import type { WindowsSystem } from "./system.ts";
 
 /** Part of the name of who issues certificates to managed identities. */
 const ISSUER = "managedidentitysnissuer.login.microsoft.com";
 
 /**
- * Deletes the managed identity certificates whose key was in this container, now that another key
- * is. Certificates of other issuers and over other keys stay. What it can't delete it leaves: such a
- * certificate is found to be an orphan when it is next read.
+ * Deletes the managed identity certificates whose key was where this one is now. Certificates of other
+ * issuers, over other keys and over this one stay. What it can't delete it leaves: such a certificate
+ * is found to be an orphan when it is next read.
  */
 export function purgeCertificates(
   system: Pick<WindowsSystem, "crypt32" | "kernel32" | "memory">,
   scope: StoreScope,
-  place: KeyContainer,
+  { keyContainer: place, spki }: Pick<WindowsSigningKey, "keyContainer" | "spki">,
 ): void {
   try {
     withCertificates(
@@ -32,7 +33,7 @@ export function purgeCertificates(
       (store) =>
         store.remove(({ der, keyContainer }) =>
           keyContainer !== undefined && isSamePlace(keyContainer, place) &&
-          isOfManagedIdentity(der)
+          isOfManagedIdentity(der) && !equalBytes(parseCertificate(der).spki, spki)
         ),
     );
   } catch (error) {

@@ -94,7 +94,9 @@ export class TierKeys {
     } catch (cause) {
       // Nothing is known of it yet where the status says "later".
       if (classOf(cause) !== undefined) throw cause;
-      await this.remove(id);
+      // Another process that made a key at the same time was the last: its key is as good.
+      const other = await this.remove(id, spki) ? undefined : await this.find(id);
+      if (other !== undefined) return other;
       throw new KeyboundError(
         "key_provider_unavailable",
         `Windows made a '${this.tier.strength}' key that doesn't sign. Use another kind of key.`,
@@ -103,12 +105,17 @@ export class TierKeys {
     }
   }
 
-  /** Destroys the key with this id, if there is one. Rejects with a `StatusError`. */
-  async remove(id: string): Promise<void> {
+  /**
+   * Destroys the key with this id, with `spki` only that one; says whether it was there. Rejects with
+   * a `StatusError`.
+   */
+  async remove(id: string, spki?: Bytes): Promise<boolean> {
     try {
-      await runElsewhere(this.#context.cng.remove(this.#containerOf(id)));
+      await runElsewhere(this.#context.cng.remove(this.#containerOf(id), spki));
+      return true;
     } catch (error) {
       if (classOf(error) !== "absent") throw error;
+      return false;
     }
   }
 

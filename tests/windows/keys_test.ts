@@ -324,6 +324,16 @@ describe("a key of Windows", () => {
     assert.equal(keys.containerOf(Uint8Array.of(1)), undefined);
   });
 
+  it("is the same one for all who make it at once: the last one's", async () => {
+    const machine = new SimulatedMachine();
+    const processes = Array.from({ length: 4 }, () => start(machine));
+    const made = await Promise.all(processes.map(({ keys }) => keys.create(ID, P256)));
+    const left = await start(machine).keys.open(ID);
+    assert.ok(left !== undefined);
+    for (const { spki } of made) assert.equal(hex(spki), hex(left.spki));
+    assert.ok(processes.every(({ handles }) => handles() === 0));
+  });
+
   it("isn't replaced when whoever asked has left before it was made", async () => {
     const machine = new SimulatedMachine();
     const { keys, handles } = start(machine);
