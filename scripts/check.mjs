@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { generate } from "./docs.mjs";
 import { run } from "./lib/process.mjs";
 import { inProject, isProgram, readJson, ROOT } from "./lib/project.mjs";
 import { runSteps } from "./lib/steps.mjs";
@@ -35,6 +36,7 @@ export function checks(deno) {
     { name: "deno fmt --check", run: withDeno("fmt", "--check") },
     { name: "deno lint", run: withDeno("lint") },
     { name: "deno doc --lint", run: withDeno("doc", "--lint", ...entries) },
+    { name: "npm run docs -- --check", run: () => generate(deno, "--check") },
     {
       name: "deno publish --dry-run",
       // `deno check` has checked the types; this one looks at what is published and how.
