@@ -49,7 +49,9 @@ export function metadataService(core: Core): ListenerService {
           return platform(request);
         case "/metadata/identity/issuecredential":
           return issue;
+        // The second is how msal-node asks.
         case "/metadata/identity/oauth2/token":
+        case "/metadata/identity/oauth2/token/":
           return v1(request);
         case "/metadata/instance/compute":
           return compute;

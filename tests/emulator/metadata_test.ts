@@ -168,6 +168,12 @@ describe("the emulated metadata service", () => {
       assert.equal(claims.cnf, undefined);
       assert.equal((await emulator.counts()).imdsv1, 1);
     });
+
+    it("comes with a slash at the path's end as well, which is how msal-node asks", async () => {
+      const { status } = await getMetadata(emulator, `${V1_TOKEN}/?${query}`);
+      assert.equal(status, 200);
+      assert.equal((await emulator.counts()).imdsv1, 1);
+    });
   });
 
   describe("compute metadata", () => {

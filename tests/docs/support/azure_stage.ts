@@ -163,9 +163,8 @@ function plainFetch(emulator: Emulator, own: typeof fetch): typeof fetch {
     const request = new Request(input, init);
     const { protocol } = new URL(request.url);
     if (protocol !== "http:") return await entra(await redirected(request, emulator));
-    // Plain http goes to loopback: to an emulator, which is stricter than msal-node 7.2 about paths.
-    const url = request.url.replace("/oauth2/token/?", "/oauth2/token?");
-    return await own(url === request.url ? input : new Request(url, request), init);
+    // Plain http goes to loopback: to an emulator.
+    return await own(input, init);
   }) as typeof fetch;
 }
 
