@@ -15,6 +15,7 @@ import { softwareBackends } from "./detect/software.ts";
 import { tokenBackends } from "./detect/token.ts";
 import { windowsBackends } from "./detect/windows.ts";
 import { fileStore } from "./files/mod.ts";
+import { directFetch } from "./host/direct_fetch.ts";
 import { hostEnvironment } from "./host/environment.ts";
 import { hostAccess } from "./host/mod.ts";
 import { memoryStore } from "./memory/mod.ts";
@@ -58,6 +59,12 @@ export interface DetectOptions {
 
 /** The backends of a host, and why these. */
 export interface DetectedHost extends Host {
+  /**
+   * Asks the metadata service and the sources of this host directly, whatever proxy the environment
+   * names, and everybody else by the runtime's `fetch`: `directFetch` of `keybound/host`. One of your
+   * own takes its place: `managedIdentity({ ...await detect(), fetch })`.
+   */
+  readonly fetch: typeof globalThis.fetch;
   /** One sentence a choice. */
   readonly reasons: readonly string[];
   /** Attests KeyGuard keys, on Windows; loads nothing before a token is asked for with `attest`. */
@@ -98,6 +105,7 @@ export async function detect(options: DetectOptions = {}): Promise<DetectedHost>
     store,
     transports: all,
     environment,
+    fetch: directFetch({ environment }),
     bearer: bearerTokens(sources === undefined ? { host: hostAccess() } : { sources }),
     ...(attestor === undefined ? {} : { attestor }),
     reasons: [...reasons, reason],

@@ -163,7 +163,7 @@ async function service(
   try {
     const [capabilities, seen] = await Promise.all([
       identity.capabilities({ deadline: CAPABILITIES_DEADLINE, signal }),
-      askMetadata(host.environment ?? {}, resolveIdentity(id), signal),
+      askMetadata(host, resolveIdentity(id), signal),
     ]);
     if (seen.time !== undefined) times.push(seen.time);
     report(metadataFinding(seen, capabilities), ...capabilityFindings(capabilities));

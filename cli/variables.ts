@@ -70,11 +70,22 @@ export interface RuntimeVariable {
   readonly advice?: string;
 }
 
-const proxy = (name: string): RuntimeVariable => ({
+const always = () => true;
+
+/** For plain http. Of ours, that is the metadata service and sources of the host, which go direct. */
+const httpProxy = (name: string): RuntimeVariable => ({
   name,
-  matters: () => true,
-  detail: "is set: a runtime may send requests to the metadata service there.",
-  advice: "Have NO_PROXY name 169.254.169.254, or unset it for this program.",
+  matters: always,
+  detail: "is set: the metadata service and sources are asked directly all the same.",
+});
+
+/** For https: plain fetch may honour it; requests that carry a certificate never do. */
+const httpsProxy = (name: string): RuntimeVariable => ({
+  name,
+  matters: always,
+  detail:
+    "is set: bearer tokens may go through it; bound ones need their servers to be reachable " +
+    "directly.",
 });
 
 /** Those of the runtime that matter here. */
@@ -87,8 +98,9 @@ export const RUNTIME_VARIABLES: readonly RuntimeVariable[] = [
   },
   {
     name: "NODE_EXTRA_CA_CERTS",
-    matters: () => true,
+    matters: always,
     detail: "is set: Node trusts those authorities besides its own.",
   },
-  ...["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(proxy),
+  ...["HTTP_PROXY", "http_proxy"].map(httpProxy),
+  ...["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].map(httpsProxy),
 ];

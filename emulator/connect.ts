@@ -4,7 +4,7 @@
  * @module
  */
 
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import * as v from "valibot";
 import { KeyboundError } from "../src/errors.ts";
 import { type Call, emulatorOf } from "./facade.ts";
@@ -61,7 +61,10 @@ async function ask(
   throw new KeyboundError(status === 400 ? "invalid_argument" : "server_error", message);
 }
 
-/** Plain `node:http`: unlike `fetch`, it never goes through a proxy on its own. */
+/** With `NODE_USE_ENV_PROXY`, Deno takes the process's proxies for agents that aren't given others. */
+const NO_PROXIES = { proxyEnv: {} } as const;
+
+/** By `node:http` and an agent of its own, which no proxy of the environment comes between. */
 function send(
   admin: AdminAccess,
   method: string,
@@ -75,7 +78,7 @@ function send(
       );
     const outgoing = request(`${admin.url}/${path}`, {
       method,
-      agent: false,
+      agent: new Agent({ keepAlive: false, ...NO_PROXIES }),
       timeout: TIMEOUT,
       headers: {
         authorization: `Bearer ${admin.secret}`,

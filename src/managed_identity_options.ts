@@ -35,6 +35,8 @@ export interface Host {
    * @default none: `binding` can't be anything but `mtls_pop`
    */
   bearer?: BearerSupport;
+  /** Plain fetch, for the metadata service. @default globalThis.fetch */
+  fetch?: typeof globalThis.fetch;
 }
 
 /** Options of {@linkcode managedIdentity}. Times are in milliseconds. */
@@ -64,8 +66,6 @@ export interface ManagedIdentityOptions extends Host, ManagedIdentityId {
   tokenCacheSize?: number;
   /** Told of everything that happens; never of a secret. */
   onEvent?: EventListener;
-  /** Plain fetch, for the metadata service. @default globalThis.fetch */
-  fetch?: typeof globalThis.fetch;
   /** Time. @default the runtime's */
   clock?: Clock;
   /** Randomness in [0, 1), for jitter. @default Math.random */

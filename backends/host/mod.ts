@@ -1,6 +1,6 @@
 /**
- * What the sources of managed identity need of Node, Deno or Bun: files, and TLS to a server known
- * by its thumbprint.
+ * What the sources of managed identity need of Node, Deno or Bun: files, TLS to a server known by its
+ * thumbprint, and requests that no proxy sees.
  *
  * @module
  */
@@ -10,6 +10,8 @@ import type { HostAccess } from "../../src/sources/source.ts";
 import { fileExists, readSecretFile } from "./files.ts";
 import { pinnedFetch } from "./pinned_fetch.ts";
 
+export { directFetch, type DirectFetchOptions } from "./direct_fetch.ts";
+
 /**
  * Access to this host. Nothing is kept between calls.
  *
@@ -18,7 +20,9 @@ import { pinnedFetch } from "./pinned_fetch.ts";
  *
  * @example
  * ```ts
- * const sources = managedIdentitySources({ environment: process.env, host: hostAccess() });
+ * const environment = process.env;
+ * const host = hostAccess();
+ * const sources = managedIdentitySources({ environment, host, fetch: directFetch({ environment }) });
  * ```
  */
 export function hostAccess(): HostAccess {

@@ -18,6 +18,12 @@ import { KeyboundError } from "../../src/errors.ts";
 const MAX_HEADER_SIZE = 32_768;
 
 /**
+ * The environment that an agent has its proxies from, which not every type of agents knows. With
+ * `NODE_USE_ENV_PROXY`, Deno takes the process's for every agent that isn't given another.
+ */
+const NO_PROXIES = { proxyEnv: {} } as const;
+
+/**
  * A fetch for servers with this SHA-1 thumbprint (40 hex digits, any case). Each request has a
  * connection of its own. Throws `invalid_argument` for text that is no thumbprint.
  *
@@ -83,8 +89,13 @@ function open(request: Request, length: number): ClientRequest {
   const headers = Object.fromEntries(request.headers);
   if (length > 0) headers["content-length"] = String(length);
   return httpsRequest(new URL(request.url), {
-    // A resumed session would come without its certificate.
-    agent: new Agent({ rejectUnauthorized: false, keepAlive: false, maxCachedSessions: 0 }),
+    agent: new Agent({
+      rejectUnauthorized: false,
+      keepAlive: false,
+      // A resumed session would come without its certificate.
+      maxCachedSessions: 0,
+      ...NO_PROXIES,
+    }),
     minVersion: "TLSv1.2",
     method: request.method,
     headers,

@@ -18,6 +18,12 @@ export interface AgentSettings {
   readonly keepAliveTimeout: number;
 }
 
+/**
+ * The environment that an agent has its proxies from, which not every type of agents knows. With
+ * `NODE_USE_ENV_PROXY`, Deno takes the process's for every agent that isn't given another.
+ */
+const NO_PROXIES = { proxyEnv: {} } as const;
+
 /** Agents for this pair; throws `unsupported_key` where the TLS stack refuses it. */
 export function credentialAgents(
   pem: ClientPem,
@@ -49,6 +55,7 @@ function agentOptions(
   // On Deno this property holds the PEM as it is, for every log of the options to show.
   Object.defineProperty(secureContext, "context", { enumerable: false });
   return {
+    ...NO_PROXIES,
     secureContext,
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED has no say.
     rejectUnauthorized: true,

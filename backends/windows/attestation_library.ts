@@ -40,7 +40,7 @@ const MAX_TOKEN = 65_536;
 /** Longest part of a line of the log that is read, bytes. */
 const MAX_TEXT = 8_192;
 
-/** The library, loaded by path or name; throws `key_provider_unavailable`. */
+/** The library at this path; throws `key_provider_unavailable`. */
 export function openAttestation(ffi: Ffi, path: string): LoadedAttestation {
   return { functions: bind(ffi.open(path), FUNCTIONS), memory: ffi };
 }

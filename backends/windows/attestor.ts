@@ -4,6 +4,7 @@
  * @module
  */
 
+import { win32 } from "node:path";
 import process from "node:process";
 import type { AttestationRequest, Attestor } from "../../src/attestation.ts";
 import { cachingAttestor } from "../../src/caching_attestor.ts";
@@ -24,8 +25,13 @@ import type { AttestationLogLine } from "./attestation_log.ts";
 /** Options of {@linkcode windowsAttestor}. */
 export interface WindowsAttestorOptions {
   /**
-   * Path of `AttestationClientLib.dll`. @default that name, looked for next to the program and where
-   * the system looks
+   * Absolute path of `AttestationClientLib.dll`, with a drive (`C:\app\...`) or a server
+   * (`\\server\share\...`). It is loaded from there and from nowhere else. The libraries that it
+   * needs itself, Windows looks for by their names: beside the program's executable, in its own
+   * directories, then in the working directory and `PATH`. Let nobody else write to the last two, or
+   * put those libraries beside the executable.
+   * @default that name beside the program's executable, `process.execPath`: node.exe, deno.exe,
+   * bun.exe, or the program itself where it was compiled
    */
   library?: string;
   /** Receives what the library logs, without secrets. */
@@ -48,13 +54,18 @@ export interface WindowsAttestor extends Attestor {
 
 const LIBRARY = "AttestationClientLib.dll";
 
+/** What no search begins with; a path such as `\app` would still be relative to the current drive. */
+const ABSOLUTE = /^([A-Za-z]:[\\/]|\\\\[^\\/]+\\)/;
+
 /** A compact JWS: three parts of base64url. */
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /**
  * An attestor over `AttestationClientLib.dll` of the NuGet package
- * `Microsoft.Azure.Security.KeyGuardAttestation`, which you place next to your program. Tokens are
- * used again while they have more than 5 minutes left (protocol.md section 5.4).
+ * `Microsoft.Azure.Security.KeyGuardAttestation`, which you place beside the executable or name by
+ * its path. Tokens are used again while they have more than 5 minutes left (protocol.md section 5.4).
+ *
+ * Throws `invalid_argument` for a `library` that isn't an absolute path of Windows.
  *
  * Fails closed: rejects with `mtls_pop_requires_keyguard` for a key that isn't an RSA key of
  * KeyGuard, `attestation_failed` whenever the library gives no token, `key_provider_unavailable`
@@ -76,6 +87,21 @@ export function windowsAttestor(options: WindowsAttestorOptions = {}): WindowsAt
   };
 }
 
+/**
+ * Where the library is loaded from. By a bare name, Windows would take it from the working directory
+ * or `PATH` too. Throws `invalid_argument` for a path that isn't absolute.
+ *
+ * @internal
+ */
+export function libraryPath(library: string | undefined, executable: string): string {
+  if (library === undefined) return win32.join(win32.dirname(executable), LIBRARY);
+  if (ABSOLUTE.test(library)) return library;
+  throw new KeyboundError(
+    "invalid_argument",
+    `'library' must be the absolute path of ${LIBRARY}, such as C:\\app\\${LIBRARY}.`,
+  );
+}
+
 class NativeAttestor implements WindowsAttestor {
   readonly name = "windows";
   readonly #load: () => Promise<LoadedAttestation>;
@@ -83,8 +109,9 @@ class NativeAttestor implements WindowsAttestor {
   readonly #calls = new Set<Promise<unknown>>();
   #library: Promise<AttestationLibrary> | undefined;
 
-  constructor({ library = LIBRARY, load, onLog = () => {} }: WindowsAttestorOptions) {
-    this.#load = load ?? (() => loadAttestation(library));
+  constructor({ library, load, onLog = () => {} }: WindowsAttestorOptions) {
+    const path = libraryPath(library, process.execPath);
+    this.#load = load ?? (() => loadAttestation(path));
     this.#onLog = onLog;
   }
 

@@ -9,21 +9,24 @@ import type { Environment } from "../command.ts";
 import { HOST_VARIABLES, OWN_VARIABLES, RUNTIME_VARIABLES } from "../variables.ts";
 import { type Finding, finding } from "./finding.ts";
 
-/** Names and lowest major versions. */
-const RUNTIMES = [["bun", "Bun", 1], ["deno", "Deno", 2], ["node", "Node", 20]] as const;
+/** Names and lowest versions, major and minor. Before 1.4, Bun has no TLS of `node:https` to build on. */
+const RUNTIMES = [["bun", "Bun", 1, 4], ["deno", "Deno", 2, 0], ["node", "Node", 20, 0]] as const;
 
 /** The runtime. */
 export function runtimeFinding(
   versions: Readonly<Record<string, string | undefined>>,
   platform: string,
 ): Finding {
-  for (const [key, name, lowest] of RUNTIMES) {
+  for (const [key, name, lowestMajor, lowestMinor] of RUNTIMES) {
     const version = versions[key];
     if (version === undefined) continue;
     const detail = `${name} ${version} on ${platform}`;
-    return parseInt(version, 10) >= lowest
-      ? finding("runtime", "ok", detail)
-      : finding("runtime", "failure", detail, `Use ${name} ${lowest} or later.`);
+    const [major = 0, minor = 0] = version.split(".").map((part) => parseInt(part, 10));
+    if (major > lowestMajor || (major === lowestMajor && minor >= lowestMinor)) {
+      return finding("runtime", "ok", detail);
+    }
+    const lowest = lowestMinor === 0 ? lowestMajor : `${lowestMajor}.${lowestMinor}`;
+    return finding("runtime", "failure", detail, `Use ${name} ${lowest} or later.`);
   }
   return finding("runtime", "warning", "a runtime that isn't known", "Use Node, Deno or Bun.");
 }

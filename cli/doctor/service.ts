@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { DetectedHost } from "../../backends/detect.ts";
 import type { Identity } from "../../src/identity.ts";
 import { credentialUrl, metadataBase } from "../../src/imds/endpoint.ts";
 import type { Capabilities } from "../../src/sources/source.ts";
-import type { Environment } from "../command.ts";
 import { reasonOf } from "../host.ts";
 import { type Finding, finding } from "./finding.ts";
 
@@ -35,11 +35,11 @@ export interface MetadataSeen {
 const TIMEOUT = 3000;
 
 /**
- * Asks the metadata service for what a binding begins with. Rejects with
- * `invalid_managed_identity_endpoint`, or the signal's reason.
+ * Asks the metadata service for what a binding begins with, as an identity of this host would. Rejects
+ * with `invalid_managed_identity_endpoint`, or the signal's reason.
  */
 export async function askMetadata(
-  environment: Environment,
+  { environment = {}, fetch }: Pick<DetectedHost, "environment" | "fetch">,
   identity: Identity,
   signal: AbortSignal,
 ): Promise<MetadataSeen> {

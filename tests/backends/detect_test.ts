@@ -10,6 +10,7 @@ import { describe, it } from "node:test";
 import { detect, type DetectedHost, type DetectOptions } from "../../backends/detect.ts";
 import { windowsBackends } from "../../backends/detect/windows.ts";
 import { type ErrorCode, isKeyboundError } from "../../src/errors.ts";
+import { managedIdentity } from "../../src/managed_identity.ts";
 import { SimulatedMachine } from "../windows/support/machine.ts";
 
 const DIRECTORY = "/nowhere/keybound";
@@ -66,6 +67,24 @@ describe("detect", () => {
   it("refuses 'pkcs11' and 'windows' together", async () => {
     const both = { pkcs11: { uri: URI }, windows: true };
     await assert.rejects(detect(both), isError("invalid_argument"));
+  });
+
+  it("gives a fetch that one of the caller's takes the place of", async () => {
+    const environment = { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:1" };
+    const host = await detect({ environment, windows: false });
+    const asked: string[] = [];
+    const fetch: typeof globalThis.fetch = (input) => {
+      asked.push(String(input));
+      return Promise.reject(new Error("offline"));
+    };
+    const identity = managedIdentity({ ...host, keyAlgorithm: "P-256", fetch });
+    const resource = "https://vault.azure.net";
+    const failed = isError("managed_identity_request_failed");
+    await assert.rejects(identity.getToken({ resource }), failed);
+    assert.deepEqual(asked.map((url) => new URL(url).host), ["127.0.0.1:1"]);
+    await assert.rejects(managedIdentity(host).getToken({ resource }), failed);
+    assert.equal(asked.length, 1);
+    await host.close();
   });
 
   it("passes on the weakest kind of key that will do", async () => {

@@ -35,7 +35,11 @@ describe("the doctor's verdict", () => {
     assert.equal(runtimeFinding({ node: "18.20.0" }, "linux").verdict, "failure");
     assert.equal(runtimeFinding({ node: "20.1.0" }, "linux").verdict, "ok");
     assert.match(runtimeFinding({ node: "24.0.0", deno: "2.1.0" }, "linux").detail, /^Deno 2.1.0/);
-    assert.match(runtimeFinding({ node: "24.0.0", bun: "1.2.0" }, "linux").detail, /^Bun 1.2.0/);
+    assert.match(runtimeFinding({ node: "24.0.0", bun: "1.4.0" }, "linux").detail, /^Bun 1.4.0/);
+    const early = runtimeFinding({ node: "24.0.0", bun: "1.3.9" }, "linux");
+    assert.deepEqual([early.verdict, early.advice], ["failure", "Use Bun 1.4 or later."]);
+    assert.equal(runtimeFinding({ bun: "1.10.0" }, "linux").verdict, "ok");
+    assert.equal(runtimeFinding({ bun: "2.0.0" }, "linux").verdict, "ok");
     assert.equal(runtimeFinding({}, "linux").verdict, "warning");
   });
 
@@ -57,6 +61,7 @@ describe("the doctor's verdict", () => {
       PKCS11_MODULE_PATH: "geheim",
       NODE_TLS_REJECT_UNAUTHORIZED: "0",
       HTTP_PROXY: "http://u:geheim@proxy.example",
+      https_proxy: "http://u:geheim@proxy.example",
       HOME: "/root",
     });
     const verdicts = findings.map(({ detail, verdict }) => `${detail.split(" ")[0]} ${verdict}`);
@@ -69,7 +74,8 @@ describe("the doctor's verdict", () => {
       "KEYBOUND_PKCS11_URI failure",
       "PKCS11_MODULE_PATH failure",
       "NODE_TLS_REJECT_UNAUTHORIZED warning",
-      "HTTP_PROXY warning",
+      "HTTP_PROXY info",
+      "https_proxy info",
     ]);
     assert.ok(!JSON.stringify(findings).includes("geheim"));
     assert.deepEqual(environmentFindings({}).map(({ verdict }) => verdict), ["ok"]);

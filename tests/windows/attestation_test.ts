@@ -13,6 +13,7 @@ import {
   isAttestationRetryable,
 } from "../../backends/windows/attestation_codes.ts";
 import { attestationLogLine } from "../../backends/windows/attestation_log.ts";
+import { libraryPath } from "../../backends/windows/attestor.ts";
 import {
   type AttestationLogLine,
   windowsAttestor,
@@ -154,6 +155,38 @@ describe("windowsAttestor", () => {
     assert.equal(library.callbacks, 0);
   });
 
+  const relative = [
+    "",
+    "AttestationClientLib.dll",
+    ".\\AttestationClientLib.dll",
+    "lib\\AttestationClientLib.dll",
+    "C:AttestationClientLib.dll",
+    "\\AttestationClientLib.dll",
+    "/AttestationClientLib.dll",
+    "\\\\",
+    "\\\\AttestationClientLib.dll",
+    "x\nC:\\AttestationClientLib.dll",
+  ];
+  for (const library of relative) {
+    it(`refuses ${JSON.stringify(library)}, which Windows would search for`, () => {
+      assert.throws(() => windowsAttestor({ library }), isError("invalid_argument"));
+    });
+  }
+
+  it("takes the library by an absolute path, as it is", () => {
+    for (const library of ["C:\\app\\a.dll", "d:/app/a.dll", "\\\\server\\share\\a.dll"]) {
+      assert.equal(libraryPath(library, "C:\\Program Files\\nodejs\\node.exe"), library);
+      assert.equal(windowsAttestor({ library }).name, "windows");
+    }
+  });
+
+  it("takes the library beside the executable where none is named", () => {
+    assert.equal(
+      libraryPath(undefined, "C:\\Program Files\\nodejs\\node.exe"),
+      "C:\\Program Files\\nodejs\\AttestationClientLib.dll",
+    );
+  });
+
   if (process.platform !== "win32") {
     it("says on another system that it can't", async () => {
       const { request } = await keyGuard();
@@ -194,7 +227,9 @@ describe("the log of the attestation library", () => {
   });
 
   it("is bounded", () => {
-    assert.equal(attestationLogLine(0, "t", "f", 1, "word ".repeat(10_000))!.message.length, 600);
+    const { message } = attestationLogLine(0, "t", "f", 1, "word ".repeat(10_000))!;
+    // 600, without the space at the end.
+    assert.equal(message.length, 599);
   });
 });
 
