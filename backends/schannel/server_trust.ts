@@ -22,6 +22,13 @@ const SSL_POLICY = 4n;
 const OF_A_SERVER = 2;
 /** `CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL`. */
 const NO_DOWNLOADS = 0x4;
+/**
+ * What no policy excuses of `TrustStatus.dwErrorStatus`: `CERT_TRUST_IS_` `NOT_TIME_VALID`,
+ * `REVOKED`, `NOT_SIGNATURE_VALID`, `UNTRUSTED_ROOT`, `CYCLIC`, `PARTIAL_CHAIN`, `EXPLICIT_DISTRUST`.
+ */
+const FATAL = 0x1 | 0x4 | 0x8 | 0x20 | 0x80 | 0x10000 | 0x4000000;
+/** `CERT_E_CHAINING`. */
+const NO_CHAIN = 0x800b010a;
 /** `CERT_E_CN_NO_MATCH`. */
 const WRONG_NAME = 0x800b010f;
 
@@ -49,6 +56,8 @@ export async function verifyServer(schannel: Schannel, server: ServerToVerify): 
   try {
     const status = policyStatus(schannel, chain, server.host);
     if (status !== 0) throw serverFailure(status);
+    // The policy of Wine passes a chain that leads nowhere.
+    if ((trustErrors(schannel, chain) & FATAL) !== 0) throw serverFailure(NO_CHAIN);
   } finally {
     schannel.certificates.CertFreeCertificateChain(chain);
     schannel.count("chain", -1);
@@ -87,6 +96,11 @@ async function chainOf(
   }
   schannel.count("chain", 1);
   return schannel.pointerIn(chain);
+}
+
+/** What is wrong with the chain, bit by bit. */
+function trustErrors({ ffi, structs: { chainContext } }: Schannel, chain: bigint): number {
+  return chainContext.decode(ffi.read(chain, chainContext.size)).dwErrorStatus;
 }
 
 /** `dwError` of the policy for TLS servers. */

@@ -83,6 +83,12 @@ const CRYPT_KEY_PROV_INFO = {
   dwKeySpec: "u32",
 } as const;
 
+/** `CERT_CHAIN_CONTEXT` up to what is wrong with it: `TrustStatus.dwErrorStatus`. */
+const CERT_CHAIN_CONTEXT = {
+  cbSize: "u32",
+  dwErrorStatus: "u32",
+} as const;
+
 /** `CERT_CHAIN_PARA` up to `RequestedUsage`, its `CERT_ENHKEY_USAGE` written out. */
 const CERT_CHAIN_PARA = {
   cbSize: "u32",
@@ -142,6 +148,7 @@ export interface Structs {
   readonly streamSizes: Layout<typeof STREAM_SIZES>;
   readonly certContext: Layout<typeof CERT_CONTEXT>;
   readonly keyProvInfo: Layout<typeof CRYPT_KEY_PROV_INFO>;
+  readonly chainContext: Layout<typeof CERT_CHAIN_CONTEXT>;
   readonly chainPara: Layout<typeof CERT_CHAIN_PARA>;
   readonly chainEngineConfig: Layout<typeof CERT_CHAIN_ENGINE_CONFIG>;
   readonly policyPara: Layout<typeof CERT_CHAIN_POLICY_PARA>;
@@ -162,6 +169,7 @@ export function structs(platform: Platform): Structs {
     streamSizes: layout(STREAM_SIZES, platform),
     certContext: layout(CERT_CONTEXT, platform),
     keyProvInfo: layout(CRYPT_KEY_PROV_INFO, platform),
+    chainContext: layout(CERT_CHAIN_CONTEXT, platform),
     chainPara: layout(CERT_CHAIN_PARA, platform),
     chainEngineConfig: layout(CERT_CHAIN_ENGINE_CONFIG, platform),
     policyPara: layout(CERT_CHAIN_POLICY_PARA, platform),

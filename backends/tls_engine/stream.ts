@@ -40,6 +40,9 @@ export class TlsStream extends SocketStream {
   /** Speaks TLS over `socket`, which it owns, by the engine that `open` gives. */
   constructor(socket: Socket, open: () => TlsEngine | Promise<TlsEngine>) {
     super(socket);
+    // On Deno nobody listens any more once a response is complete: an end after that would be an
+    // uncaught error. Who waits for something hears of it all the same.
+    this.on("error", () => {});
     this.#socket = socket;
     socket.setNoDelay(true);
     // Both at once: the TCP handshake takes its time.
