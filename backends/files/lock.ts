@@ -86,14 +86,24 @@ export async function acquireFileLock(
     await enter(lock, surroundings, wait);
   } catch (error) {
     // The token may be there though the answer got lost or the touch after it failed.
-    await lock.release().catch(() => {});
+    await release(lock, every).catch(() => {});
     throw error;
   }
   const stop = every(HEARTBEAT, () => void lock.touch().catch(() => {}));
   return async () => {
     stop();
-    await lock.release();
+    await release(lock, every);
   };
+}
+
+/** Removes one's token; where the disk fails, again and again: nobody else may while one lives. */
+async function release(lock: TokenDirectory, every: LockSurroundings["every"]): Promise<void> {
+  try {
+    await lock.release();
+  } catch (error) {
+    const stop = every(HEARTBEAT, () => void lock.release().then(() => stop(), () => {}));
+    throw error;
+  }
 }
 
 async function enter(

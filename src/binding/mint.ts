@@ -15,6 +15,7 @@ import { isInForce } from "../policy/renewal.ts";
 import { createCertificateRequest } from "../x509/csr.ts";
 import type { Binding } from "./binding.ts";
 import type { FlightContext, MintDependencies } from "./context.ts";
+import { signingInTime } from "./probe.ts";
 
 /**
  * A certificate for the key that `obtainKey` gives, which is called at once, beside the first
@@ -36,13 +37,8 @@ export async function mintBinding(
     obtainKey(),
     getPlatformMetadata(dependencies, identity, { ...context, signal }),
   ]).finally(() => both.abort());
-  const csr = await createCertificateRequest({
-    clientId: metadata.clientId,
-    tenantId: metadata.tenantId,
-    cuId: metadata.cuId,
-    key,
-    signal: context.signal,
-  });
+  const sign = (signal: AbortSignal) => createCertificateRequest({ ...metadata, key, signal });
+  const csr = await signingInTime(sign, key, clock, context.signal);
   const attestation = await attestationFor(attestor, key, metadata, context);
   const request = { csr, attestationToken: attestation };
   const issued = await issueCredential(dependencies, identity, request, context);

@@ -45,20 +45,32 @@ async function signs(
   const scheme = key.schemes[0];
   if (scheme === undefined) return false;
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const unavailable = (what: string, cause?: unknown) =>
-    new KeyboundError("key_provider_unavailable", `Key '${key.id}' ${what}. Check its device.`, {
-      cause,
-      retryable: true,
-    });
   const work = (signing: AbortSignal) => key.sign(scheme, nonce, { signal: signing });
   try {
-    const late = unavailable(`did not sign within ${PROBE_TIMEOUT} ms`);
-    const signature = await withDeadline(work, PROBE_TIMEOUT, late, clock, signal);
+    const signature = await signingInTime(work, key, clock, signal);
     return await verifySignature(scheme, key.spki, nonce, signature, crypto);
   } catch (error) {
     signal?.throwIfAborted();
     if (isKeyboundError(error, "key_unusable")) return false;
     // Nothing else says that the key is gone.
-    throw error instanceof KeyboundError ? error : unavailable("could not be asked", error);
+    throw error instanceof KeyboundError ? error : unavailable(key, "could not be asked", error);
   }
+}
+
+/** Work that is one signature, as long as it may take: `key_provider_unavailable` after 10 s. */
+export function signingInTime<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  key: SigningKey,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const late = unavailable(key, `did not sign within ${PROBE_TIMEOUT} ms`);
+  return withDeadline(work, PROBE_TIMEOUT, late, clock, signal);
+}
+
+function unavailable({ id }: SigningKey, what: string, cause?: unknown): KeyboundError {
+  return new KeyboundError("key_provider_unavailable", `Key '${id}' ${what}. Check its device.`, {
+    cause,
+    retryable: true,
+  });
 }

@@ -82,7 +82,7 @@ export function refusalCause(error: unknown): HealCause | undefined {
     code === 70021 || (code >= 700200 && code <= 700299)
   );
   if (isUntrusted) return undefined;
-  return error.code === "key_unusable" ? "key_dead" : healCause(error.code);
+  return healCause(error.code);
 }
 
 /** What an assertion for this request is asked with. */

@@ -17,8 +17,9 @@ export const REMINT_COOLDOWN: number = 60_000;
 export type HealCause = "credential_rejected" | "connection_reset" | "invalid_client" | "key_dead";
 
 /**
- * Whether a failed token request speaks against the binding, and how. Everything else (429, 5xx,
- * timeouts, an unreachable or untrusted server) is never a reason to throw a certificate away.
+ * Whether a failed request speaks against the binding, and how; where the key was gone in the
+ * handshake, the transport says so. Everything else (429, 5xx, timeouts, an unreachable or untrusted
+ * server) is never a reason to throw a certificate away.
  */
 export function healCause(code: ErrorCode): HealCause | undefined {
   switch (code) {
@@ -28,6 +29,8 @@ export function healCause(code: ErrorCode): HealCause | undefined {
       return "credential_rejected";
     case "tls_credential_suspect":
       return "connection_reset";
+    case "key_unusable":
+      return "key_dead";
     default:
       return undefined;
   }

@@ -30,6 +30,7 @@ import { FileStore } from "../../backends/files/store.ts";
 import { hostSurroundings, type Surroundings } from "../../backends/files/surroundings.ts";
 import { isKeyboundError } from "../../src/errors.ts";
 import { drive, EPOCH, manualClock } from "../support/clock.ts";
+import { until } from "../support/waiting.ts";
 import { ended, type Program, startProgram, written } from "./support/child.ts";
 import { ModelHost } from "./support/model_host.ts";
 
@@ -418,6 +419,40 @@ describe("The lock in a directory", () => {
     await assert.rejects(unreleased, (error) => isKeyboundError(error, "store_unavailable"));
     const failed = store.lock("other", () => Promise.reject(new Error("the work's own")));
     await assert.rejects(failed, /the work's own/);
+  });
+
+  it("is released as soon as the disk allows it, in one try a heartbeat", async () => {
+    const host = hostFileSystem();
+    const beats = new Set<() => void>();
+    let isReadOnly = false;
+    let tries = 0;
+    const unlink = async (path: string) => {
+      tries++;
+      if (isReadOnly) throw Object.assign(new Error("read-only"), { code: "EROFS" });
+      await host.unlink(path);
+    };
+    const every = (interval: number, beat: () => void) => {
+      assert.equal(interval, HEARTBEAT);
+      beats.add(beat);
+      return () => beats.delete(beat);
+    };
+    const beat = async () => {
+      const before = tries;
+      for (const each of beats) each();
+      await until(() => tries > before);
+    };
+    const unreleased = storeWith({ fs: { ...host, unlink }, every }).lock("alias", () => {
+      isReadOnly = true;
+      return done();
+    });
+    await assert.rejects(unreleased, (error) => isKeyboundError(error, "store_unavailable"));
+    await beat();
+    assert.equal((await tokens("alias")).length, 1);
+    isReadOnly = false;
+    await beat();
+    assert.equal(await storeWith({}).lock("alias", done, { timeout: 1_000 }), "done");
+    await until(() => beats.size === 0);
+    assert.equal(tries, 3);
   });
 
   it("isn't kept when taking it fails half-way", async () => {

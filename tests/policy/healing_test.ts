@@ -22,11 +22,12 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 describe("what speaks against a binding", () => {
-  it("is a rejected credential, a suspect reset or invalid_client, and nothing else", () => {
+  it("is a rejected credential, a suspect reset, invalid_client or a dead key, and nothing else", () => {
     const rows: [ErrorCode, string | undefined][] = [
       ["tls_credential_rejected", "credential_rejected"],
       ["tls_credential_suspect", "connection_reset"],
       ["invalid_client", "invalid_client"],
+      ["key_unusable", "key_dead"],
       ["connection_reset", undefined],
       ["invalid_request", undefined],
       ["network_unreachable", undefined],

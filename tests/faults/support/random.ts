@@ -1,0 +1,45 @@
+/**
+ * Randomness that a seed replays.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** Choices that follow from a seed and from nothing else. */
+export interface Random {
+  /** A number in [0, 1). */
+  next(): number;
+  /** An integer from `least` to `most`, both included. */
+  between(least: number, most: number): number;
+  /** True with this probability. */
+  chance(probability: number): boolean;
+  /** One of these. */
+  pick<T>(values: readonly T[]): T;
+}
+
+/** The choices of a seed (the mulberry32 generator); whole numbers below 2^32 differ. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1));
+  return {
+    next,
+    between,
+    chance: (probability) => next() < probability,
+    pick: (values) => values[between(0, values.length - 1)]!,
+  };
+}
+
+/** The seed of this run: that of `KEYBOUND_SEED`, so that a failure can be replayed, or any. */
+export function seedOfRun(): number {
+  const given = process.env.KEYBOUND_SEED;
+  if (given === undefined || given === "") return Math.floor(Math.random() * 2 ** 32);
+  if (/^\d{1,10}$/.test(given) && Number(given) < 2 ** 32) return Number(given);
+  throw new TypeError("KEYBOUND_SEED must be a whole number below 2^32.");
+}
