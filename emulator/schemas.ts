@@ -171,5 +171,7 @@ export function check<T>(schema: v.GenericSchema<unknown, T>, input: unknown, na
   if (result.success) return result.output;
   const [issue] = result.issues;
   const place = [name, v.getDotPath(issue)].filter(Boolean).join(".");
-  throw new KeyboundError("invalid_argument", `Not understood at ${place}: ${issue.message}`);
+  // Names and values in it are the sender's.
+  const reason = `${place}: ${issue.message}`.replace(/\p{Cc}+/gu, " ").slice(0, 600);
+  throw new KeyboundError("invalid_argument", `Not understood at ${reason}`);
 }

@@ -14,7 +14,7 @@ const SECRETS = /[\w-]{16,}(?:\.[\w-]+){1,4}|[A-Za-z0-9+/_-]{64,}={0,2}/g;
 /** `text` without control characters and without anything that looks like a token; bounded. */
 export function scrub(text: string): string {
   const plain = text.slice(0, 8 * MAX_LENGTH).replace(/\p{Cc}+/gu, " ");
-  return plain.replace(SECRETS, "[redacted]").trim().slice(0, MAX_LENGTH);
+  return plain.replace(SECRETS, "[redacted]").slice(0, MAX_LENGTH).trim();
 }
 
 /** `{"error":"...","error_description":"..."}` and its relatives, or Azure's nested form. */

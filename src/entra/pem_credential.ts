@@ -75,7 +75,7 @@ function onlyKey(pem: string): Bytes {
       "The text holds several private keys. Pass the one that the certificate was issued for.",
     );
   }
-  const [, form] = /-----BEGIN (.{0,32}PRIVATE KEY)-----/.exec(pem) ?? [];
+  const [, form] = /-----BEGIN ([\w ]{0,32}PRIVATE KEY)-----/.exec(pem) ?? [];
   if (form === undefined) {
     throw new KeyboundError(
       "cert_without_private_key",

@@ -88,18 +88,17 @@ export const MAX_RETRY_AFTER: number = 3_600_000;
 const JITTER = 0.1;
 
 /**
- * After how many milliseconds to repeat, given these attempts (all of them, oldest first);
- * `undefined` to give up. `random` is in [0, 1); 0 gives the table's own delays.
+ * After how many milliseconds to repeat, given these attempts (all of them, oldest first, at least
+ * one); `undefined` to give up. `random` is in [0, 1); 0 gives the table's own delays.
  */
 export function retryDelay(
   policy: RetryPolicy,
   attempts: readonly AttemptOutcome[],
   random: number,
 ): number | undefined {
-  const [first = {}] = attempts;
-  const last = attempts.at(-1) ?? {};
+  const last = attempts.at(-1)!;
   const { status, retryAfter } = last;
-  if (attempts.length > policy.limit(first)) return undefined;
+  if (attempts.length > policy.limit(attempts[0]!)) return undefined;
   if (status !== undefined && !policy.statuses(status)) return undefined;
   if (retryAfter !== undefined && policy.retryAfter === "stops") return undefined;
   const asked = policy.retryAfter === "honoured" ? retryAfter ?? 0 : 0;

@@ -18,7 +18,8 @@ const MAX_CLAIMS = 32_768;
  * merged with the claims given. Of two scalars the later claims' wins; arrays are joined.
  * `undefined` where there is nothing to say.
  *
- * Throws `invalid_json_claims_format` for claims that aren't a JSON object.
+ * Throws `invalid_json_claims_format` for claims that aren't a JSON object, or are one so deep that
+ * the runtime's stack doesn't hold it: a server's challenge may be anything.
  */
 export function mergeClaims(
   capabilities: readonly string[],
@@ -27,21 +28,21 @@ export function mergeClaims(
   const parts: JsonObject[] = capabilities.length === 0
     ? []
     : [{ access_token: { xms_cc: { values: [...capabilities] } } }];
-  for (const text of claims) if (text !== undefined) parts.push(parseClaims(text));
-  return parts.length === 0 ? undefined : JSON.stringify(parts.reduce(merge));
+  try {
+    for (const text of claims) if (text !== undefined) parts.push(parseClaims(text));
+    return parts.length === 0 ? undefined : JSON.stringify(parts.reduce(merge));
+  } catch {
+    throw new KeyboundError(
+      "invalid_json_claims_format",
+      "The claims are not a JSON object. Was the challenge decoded?",
+    );
+  }
 }
 
 function parseClaims(text: string): JsonObject {
-  try {
-    const json: unknown = text.length > MAX_CLAIMS ? undefined : JSON.parse(text);
-    if (isObject(json)) return json;
-  } catch {
-    // Said below.
-  }
-  throw new KeyboundError(
-    "invalid_json_claims_format",
-    "The claims are not a JSON object. Was the challenge decoded?",
-  );
+  const json: unknown = text.length > MAX_CLAIMS ? undefined : JSON.parse(text);
+  if (isObject(json)) return json;
+  throw new TypeError();
 }
 
 /** By entries, so that a claim named `__proto__` is one like any other. */

@@ -10,7 +10,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { alertNumber, classifyFailure, failureSignals } from "../../src/policy/failure.ts";
+import type { ErrorCode } from "../../src/errors.ts";
+import {
+  alertNumber,
+  classifyFailure,
+  failureSignals,
+  transportError,
+} from "../../src/policy/failure.ts";
 import type {
   FailureClass,
   FailureSignal,
@@ -220,6 +226,37 @@ describe("classifyFailure", () => {
     assert.equal(classOf(failureOf({})), "protocol");
     assert.equal(classOf(failureOf({ code: "EPROTO" })), "protocol");
     assert.equal(classOf(failureOf({ code: "HPE_HEADER_OVERFLOW" })), "protocol");
+  });
+});
+
+describe("transportError", () => {
+  const rows: readonly [failure: TransportFailure, code: ErrorCode, isRetryable: boolean][] = [
+    [failureOf({ name: "AbortError" }), "transport_failed", true],
+    [{ ...failureOf(reset), alert: 48 }, "tls_credential_rejected", true],
+    [{ ...failureOf(reset), reusedConnection: true }, "connection_reset", true],
+    [failureOf({ code: "EPROTO" }), "tls_protocol_error", true],
+    [failureOf({ code: "CERT_HAS_EXPIRED" }), "tls_server_untrusted", false],
+    [failureOf(reset), "tls_credential_suspect", true],
+    [failureOf({ name: "TimeoutError" }), "request_timeout", true],
+    [failureOf({ code: "ECONNREFUSED" }), "network_unreachable", true],
+  ];
+  for (const [failure, code, isRetryable] of rows) {
+    it(`gives ${classOf(failure)} the code ${code}, and keeps what was seen`, () => {
+      const cause = new Error("behind it");
+      const error = transportError(failure, cause);
+      assert.equal(error.code, code);
+      assert.equal(error.retryable, isRetryable);
+      assert.equal(error.failure, failure);
+      assert.deepEqual(error.verdict, classifyFailure(failure));
+      assert.equal(error.cause, cause);
+      assert.match(error.message, /^[A-Z].+[.)]$/);
+    });
+  }
+
+  it("names the alert, if there was one", () => {
+    const refused = { ...failureOf(reset), alert: 48 };
+    assert.match(transportError(refused).message, / \(TLS alert: unknown_ca\)$/);
+    assert.doesNotMatch(transportError(failureOf(reset)).message, /alert/);
   });
 });
 

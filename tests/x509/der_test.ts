@@ -55,6 +55,8 @@ describe("readDer refuses", () => {
     ["a member longer than its sequence", "30 03 04 02 00"],
     ["a tag number of several octets", "30 04 1f 81 00 00"],
     ["a context tag number of several octets", "30 04 bf 81 00 00"],
+    ["a tag number in a second octet that could be a length", "30 04 1f 02 01 00"],
+    ["a context tag number in a second octet that could be a length", "30 04 9f 02 01 00"],
     ["the end-of-contents tag", "30 02 00 00"],
     ["a primitive SEQUENCE", "30 02 10 00"],
     ["a primitive SET", "30 02 11 00"],

@@ -1,0 +1,38 @@
+/**
+ * Random numbers that come again with their seed.
+ *
+ * @module
+ */
+
+/** Numbers from one seed. */
+export interface Random {
+  /** A whole number from 0 up to `limit`, exclusive; 0 where `limit` is below 1. */
+  below(limit: number): number;
+  /** One of these; there is at least one. */
+  pick<T>(choices: readonly T[]): T;
+  /** Whether something happens that does so once in `times`. */
+  oneIn(times: number): boolean;
+}
+
+/** The numbers of this seed, an unsigned number of 32 bits (mulberry32). */
+export function randomOf(seed: number): Random {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (limit: number): number => Math.floor(next() * limit);
+  return {
+    below,
+    pick: (choices) => choices[below(choices.length)]!,
+    oneIn: (times) => below(times) === 0,
+  };
+}
+
+/** A seed nobody chose. */
+export function freshSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
