@@ -68,7 +68,8 @@ async function askSource(
     readSecretFile: (path, maxBytes) =>
       own.readSecretFile(path.replace(AGENT_TOKENS, arcDirectory), maxBytes),
   };
-  const backends = await detect({ environment, ca: emulator.ca });
+  // In memory on every host: a binding that is kept would be used without asking the source.
+  const backends = await detect({ environment, ca: emulator.ca, windows: false });
   const identity = managedIdentity({ ...backends, bearer: bearerTokens({ host }) });
   try {
     const before = await requestsOf(emulator);

@@ -3,8 +3,8 @@
  * a bound token, its use, its theft, and four ways in which a binding breaks and heals.
  *
  * Reads `{"admin":{"url","secret"},"arcDirectory"}` from standard input, the emulator's admin
- * endpoint and where it puts Azure Arc's challenges, for a key in a token also `"token"`, and writes
- * one JSON object a line: `{"step",...}` as things happen, at last `{"result":{...}}`.
+ * endpoint and where it puts Azure Arc's challenges, for a key that isn't in software also `"token"`,
+ * and writes one JSON object a line: `{"step",...}` as things happen, at last `{"result":{...}}`.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { detect, type DetectedHost } from "../backends/detect.ts";
-import type { Pkcs11KeyProvider, Pkcs11Options } from "../backends/pkcs11/mod.ts";
+import { detect, type DetectedHost, type DetectOptions } from "../backends/detect.ts";
+import type { Pkcs11KeyProvider } from "../backends/pkcs11/mod.ts";
 import { webcryptoKeys } from "../backends/webcrypto/mod.ts";
 import { connectEmulator, type Counts, type Emulator, invalidClient } from "../emulator/mod.ts";
 import {
@@ -47,6 +47,8 @@ interface Result {
   sources: SourceRow[];
   /** Where the key was, if that isn't in software. */
   backend?: string;
+  /** What answered instead of the real thing, if something did. */
+  tier?: string;
   keyStrength?: KeyStrength;
   exportable?: boolean;
   /** Signatures made with it, as its provider counts. */
@@ -61,19 +63,23 @@ interface Healed {
   tokenRequests: number;
 }
 
-/** A token of PKCS#11 that the key is in, and what that backend is called. */
-interface KeyToken {
-  readonly backend: string;
-  readonly library: string;
-  readonly label: string;
-  readonly pin: string;
-}
+/** A token of PKCS#11 that the key is in, or Windows; and what that backend is called. */
+type KeyPlace =
+  | {
+    readonly backend: "softhsm" | "tpm";
+    readonly library: string;
+    readonly label: string;
+    readonly pin: string;
+  }
+  | { readonly backend: "wine"; readonly tier: string };
 
 const { admin, arcDirectory, token } = JSON.parse(await readStandardInput());
 const emulator = await connectEmulator(admin);
 const directory = await mkdtemp(join(tmpdir(), "keybound-demo-"));
 try {
   await emulator.reset();
+  // Wine's SChannel speaks TLS 1.3 wherever the server does, and the token endpoint's pin is 1.2.
+  if (token?.backend === "wine") await emulator.set({ maxTlsVersion: "TLSv1.2" });
   say({ result: await tell(emulator, directory, token) });
 } finally {
   await rm(directory, { recursive: true, force: true });
@@ -82,14 +88,15 @@ try {
 async function tell(
   emulator: Emulator,
   directory: string,
-  token: KeyToken | undefined,
+  token: KeyPlace | undefined,
 ): Promise<Result> {
   const host = await detect({
-    ...(token === undefined ? {} : { pkcs11: pkcs11Options(token) }),
-    directory: join(directory, "keybound"),
+    ...placeOptions(token, join(directory, "keybound")),
     ca: emulator.ca,
     environment: { AZURE_POD_IDENTITY_AUTHORITY_HOST: emulator.metadata },
   });
+  // Windows keeps it from one run to the next; the certificate over it is worth nothing then.
+  await host.keys.remove("keybound");
   // A minute must pass between two re-mints that came over the wire; here it is moved.
   let moved = 0;
   const system = systemClock();
@@ -135,21 +142,30 @@ async function tell(
   await host.keys.remove("keybound");
   const restarted = start();
   const deadKey = await heal("deadKey", restarted);
-  await emulator.fault("token", { kind: "alert", alert: "bad_certificate" });
+  await emulator.fault("token", {
+    kind: "alert",
+    alert: "bad_certificate",
+    version: "TLSv1.2",
+  });
   const rejectedCertificate = await heal("rejectedCertificate", restarted);
-  await emulator.fault("token", { kind: "close", at: "second_flight", how: "reset" });
+  await emulator.fault("token", {
+    kind: "close",
+    at: "second_flight",
+    how: "reset",
+    version: "TLSv1.2",
+  });
   const handshakeReset = await heal("handshakeReset", restarted);
   await emulator.script("token", invalidClient());
   const invalidClientHealed = await heal("invalidClient", restarted);
   const sources = await askEverySource(emulator, RESOURCE, arcDirectory);
   say({ step: "sources", rows: sources });
 
-  const hardware = token === undefined ? undefined : await factsOf(token, host);
+  const facts = token === undefined ? undefined : await factsOf(token, host);
   await identity.close();
   await restarted.close();
   await host.close();
   return {
-    ...hardware,
+    ...facts,
     runtime: runtimeName(),
     tokenType: first.tokenType,
     cnfMatchesCertificate,
@@ -186,19 +202,29 @@ async function use(emulator: Emulator, identity: ManagedIdentity): Promise<numbe
   return response.status;
 }
 
-function pkcs11Options({ library, label, pin }: KeyToken): Pkcs11Options {
-  return { module: library, uri: `pkcs11:token=${label}`, pin: () => pin };
+/** Where keys and certificates are. */
+function placeOptions(place: KeyPlace | undefined, directory: string): DetectOptions {
+  if (place === undefined) return { directory };
+  if (place.backend === "wine") return { windows: true };
+  const { library, label, pin } = place;
+  return { directory, pkcs11: { module: library, uri: `pkcs11:token=${label}`, pin: () => pin } };
 }
 
-/** What the demo tells of a key in a token. */
+/** What the demo tells of a key that isn't in software. */
 async function factsOf(
-  { backend }: KeyToken,
+  place: KeyPlace,
   { keys }: DetectedHost,
-): Promise<Pick<Result, "backend" | "keyStrength" | "exportable" | "signatures">> {
+): Promise<Pick<Result, "backend" | "tier" | "keyStrength" | "exportable" | "signatures">> {
   const key = await keys.open("keybound");
   if (key === undefined) throw new Error("The key is gone.");
-  const { signatures } = keys as Pkcs11KeyProvider;
-  return { backend, keyStrength: key.strength, exportable: isPemExportable(key), signatures };
+  return {
+    backend: place.backend,
+    ...(place.backend === "wine"
+      ? { tier: place.tier }
+      : { signatures: (keys as Pkcs11KeyProvider).signatures }),
+    keyStrength: key.strength,
+    exportable: isPemExportable(key),
+  };
 }
 
 /** A thief has the token, and a certificate of his own that the server trusts as well. */

@@ -7,36 +7,22 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { installDependencies } from "./lib/dependencies.mjs";
+import { startEmulator } from "./lib/emulator.mjs";
 import { FLOWS } from "./lib/flows/mod.mjs";
+import { run } from "./lib/process.mjs";
 import { inProject } from "./lib/project.mjs";
-import { runtimes } from "./lib/runtime.mjs";
+import { BACKENDS } from "./lib/stages.mjs";
 import { say, useStandardError } from "./lib/terminal.mjs";
-import { createSoftHsmToken, createTpmToken } from "./lib/tokens.mjs";
 
 /** @typedef {import("./lib/flows/mod.mjs").Flow} Flow */
-/** @typedef {import("./lib/runtime.mjs").Runtime} Runtime */
+/** @typedef {import("./lib/stages.mjs").Backend} Backend */
+/** @typedef {import("./lib/stages.mjs").Stage} Stage */
 
 /** Milliseconds that one runtime may take. */
 const LIMIT = 120_000;
-
-/**
- * Where the key can be, by the name that `--backend` takes.
- *
- * @type {Readonly<Record<string, { create?: () => Promise<import("./lib/tokens.mjs").Token> }>>}
- */
-const BACKENDS = {
-  software: {},
-  softhsm: { create: createSoftHsmToken },
-  tpm: { create: createTpmToken },
-};
 
 const { values } = parseArgs({
   options: {
@@ -47,8 +33,8 @@ const { values } = parseArgs({
 });
 const flow = FLOWS[values.flow];
 if (flow === undefined) throw new Error(`--flow is one of ${Object.keys(FLOWS).join(", ")}.`);
-const backend = BACKENDS[values.backend];
-if (backend === undefined || (values.backend !== "software" && !flow.takesBackend)) {
+const load = BACKENDS[values.backend];
+if (load === undefined || (values.backend !== "software" && !flow.takesBackend)) {
   throw new Error(
     `--backend is one of ${Object.keys(BACKENDS).join(", ")}, with the flow that has one.`,
   );
@@ -56,120 +42,94 @@ if (backend === undefined || (values.backend !== "software" && !flow.takesBacken
 if (values.json) useStandardError();
 
 await installDependencies();
-const all = await runtimes();
-let failed = false;
+const backend = await load();
+const stages = await backend.stages();
 say("keybound: access tokens bound to a key of this machine");
-if (flow.usesEmulator) await withEmulator(tellAll);
-else await tellAll({});
+let failed = false;
+try {
+  await (flow.usesEmulator ? withEmulator : withoutAny)(backend, async (input) => {
+    for (const stage of stages) failed = !await tellOn(flow, backend, stage, input) || failed;
+  });
+} finally {
+  backend.end?.();
+}
 say(failed ? "\nSomething above is not as it should be." : "\nAll as it should be.");
 process.exitCode = failed ? 1 : 0;
 
 /**
- * Tells the story on every runtime.
- *
- * @param {object} input what it reads
- */
-async function tellAll(input) {
-  for (const runtime of all) {
-    const results = await withToken(
-      (token, env) => tell(/** @type {Flow} */ (flow), runtime, { ...input, token }, env),
-    );
-    for (const result of values.json ? results : []) {
-      process.stdout.write(`${JSON.stringify(result)}\n`);
-    }
-    if (results.length === 0 || !results.every(/** @type {Flow} */ (flow).isGood)) failed = true;
-  }
-}
-
-/**
- * Does `work` with a new token, where keys are to be in one.
- *
- * @template T
- * @param {(token: object | undefined, env: Readonly<Record<string, string>>) => Promise<T>} work
- */
-async function withToken(work) {
-  if (backend?.create === undefined) return await work(undefined, {});
-  const { library, label, pin, env, destroy } = await backend.create();
-  try {
-    return await work({ backend: values.backend, library, label, pin }, env);
-  } finally {
-    await destroy();
-  }
-}
-
-/**
  * Does `work` while an emulator runs.
  *
- * @param {(input: object) => Promise<void>} work
+ * @param {Backend} backend
+ * @param {(input: object) => Promise<void>} work what it reads tells where the emulator is
  */
-async function withEmulator(work) {
-  const arcDirectory = await mkdtemp(join(tmpdir(), "keybound-arc-"));
-  const emulator = startEmulator(/** @type {Runtime} */ (all.find(({ kind }) => kind === "node")), {
-    arcChallengeDirectory: arcDirectory,
+async function withEmulator(backend, work) {
+  const folder = await backend.folder();
+  const { addresses, admin, stop } = await startEmulator({
+    arcChallengeDirectory: folder.path,
     arcAnnouncedDirectory: "/var/opt/azcmagent/tokens",
   });
   try {
-    const { addresses, admin } = await emulator.ready;
     say("\nThe emulator plays Azure on loopback ports:");
     say(`  metadata service   ${addresses.metadata}`);
     say(`  token endpoint     ${addresses.mtls}  (mutual TLS)`);
     say(`  resource server    ${addresses.resource}  (mutual TLS)`);
-    await work({ admin, arcDirectory });
+    await work({ admin, arcDirectory: folder.seen });
   } finally {
-    emulator.stop();
-    await rm(arcDirectory, { recursive: true, force: true });
+    stop();
+    await folder.remove();
   }
 }
 
 /**
- * The emulator in a process of its own, which ends with this one.
- *
- * @param {Runtime} node
- * @param {object} options as `startEmulator` of `keybound/emulator` takes them
+ * @param {Backend} _backend
+ * @param {(input: object) => Promise<void>} work
  */
-function startEmulator({ command, runArgs }, options) {
-  const program = inProject("emulator", "main.ts");
-  const args = [...runArgs, program, "--until-stdin-ends", "--options", JSON.stringify(options)];
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], cwd: inProject() });
-  const ready = new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout }).once("line", (line) => resolve(JSON.parse(line)));
-    child.once("exit", () => reject(new Error("The emulator didn't start.")));
-    child.once("error", reject);
-  });
-  return { ready, stop: () => child.stdin.end() };
+async function withoutAny(_backend, work) {
+  await work({});
 }
 
 /**
- * Runs a story on a runtime and shows it as it unfolds; no results if it didn't come to its end.
+ * Tells the story on a runtime, with a new place for its key, and shows it as it unfolds. Gives
+ * whether all was as it should be.
  *
  * @param {Flow} flow
- * @param {Runtime} runtime
+ * @param {Backend} backend
+ * @param {Stage} stage
  * @param {object} input what the story reads
- * @param {Readonly<Record<string, string>>} variables for its environment
  */
-async function tell(
-  { program, linesOf },
-  { kind, version, command, runArgs, env },
-  input,
-  variables,
-) {
-  say(`\n${kind === "node" ? "Node" : kind === "deno" ? "Deno" : "Bun"} ${version}`);
-  const child = spawn(command, [...runArgs, inProject("demo", program)], {
-    stdio: ["pipe", "pipe", "inherit"],
-    cwd: inProject(),
-    env: { ...process.env, ...env, ...variables },
-  });
-  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT);
-  child.stdin.end(JSON.stringify(input));
+async function tellOn({ program, linesOf, isGood }, backend, { title, commandFor }, input) {
+  say(`\n${title}`);
+  const { key, variables, close } = await backend.open();
+  /** @type {any[]} */
   const results = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    const told = JSON.parse(line);
-    if (told.result !== undefined) results.push(told.result);
-    for (const shown of linesOf(told)) say(`  ${shown}`);
+  try {
+    const { command, args, env } = commandFor(program, variables);
+    const { ok, output } = await run(command, args, {
+      cwd: inProject(),
+      env,
+      timeout: LIMIT,
+      input: JSON.stringify({ ...input, token: key }),
+      onLine(line) {
+        const told = JSON.parse(line);
+        if (told.result !== undefined) results.push(told.result);
+        for (const shown of linesOf(told)) say(`  ${shown}`);
+      },
+    });
+    if (!ok) say(`  The story broke off.\n${withoutResults(output)}`);
+    for (const result of values.json && ok ? results : []) {
+      process.stdout.write(`${JSON.stringify(result)}\n`);
+    }
+    return ok && results.length > 0 && results.every(isGood);
+  } finally {
+    await close();
   }
-  clearTimeout(timer);
-  const status = child.exitCode ?? await new Promise((resolve) => child.once("exit", resolve));
-  if (status === 0) return results;
-  say("  The story broke off.");
-  return [];
+}
+
+/**
+ * What a program said besides its lines of JSON.
+ *
+ * @param {string} output
+ */
+function withoutResults(output) {
+  return output.split("\n").filter((line) => !line.startsWith("{")).join("\n").trim();
 }

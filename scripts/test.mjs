@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { checks } from "./check.mjs";
+import { coverageStep } from "./lib/coverage.mjs";
 import { run } from "./lib/process.mjs";
 import { CI, inProject } from "./lib/project.mjs";
 import { runSteps } from "./lib/steps.mjs";
@@ -16,11 +17,13 @@ import { closingLine, exitCode, sum } from "./lib/tally.mjs";
 import { say } from "./lib/terminal.mjs";
 import { checkPackage } from "./package.mjs";
 import { installDependencies, NODES, runtimes } from "./setup.mjs";
+import { startWine, windowsTiers } from "./wine/gate.mjs";
 
 const USAGE = `npm test [-- options] [-- text ...]
 
 Checks the sources and the npm package, then runs tests/**/*_test.ts on Node ${NODES.join(", ")},
-Deno and Bun. With texts: only the test files whose path holds one of them, and no checks.
+Deno and Bun; on a build server also tests/wine/*_wine.ts on the Windows builds under Wine
+(npm run test:wine). With texts: only the test files whose path holds one of them, and no checks.
 
   --runtime <names>   only these, such as node22,deno; no checks
   --no-check          no checks
@@ -70,17 +73,26 @@ async function main() {
     skipped.push(...result.skipped ?? []);
   };
 
-  if (!values["no-check"] && names === undefined && positionals.length === 0) {
+  const timeout = Number(values.timeout) * 1000;
+  const isWhole = !values["no-check"] && names === undefined && positionals.length === 0;
+  const runWine = isWhole ? startWine(timeout) : undefined;
+  if (isWhole) {
     const deno = all.find(({ kind }) => kind === "deno");
     if (deno !== undefined) add(await runSteps(checks(deno), concurrency));
-    add(await runSteps([coreSize(all)]));
+    add(await runSteps([coreSize(all), coverageStep(all)]));
     add(await checkPackage(chosen));
   }
-  add(await runSuite(chosen, files, { concurrency, timeout: Number(values.timeout) * 1000 }));
+  /** @type {import("./wine/suite.mjs").WineResult | undefined} */
+  let wine;
+  const beside = runWine === undefined ? [] : [async () => void (wine = await runWine())];
+  const suite = await runSuite(chosen, files, { concurrency, timeout, beside });
+  add(suite);
+  if (wine !== undefined) add({ ...wine, tally: sum(wine.tiers.map((tier) => tier.tally)) });
 
   const tally = sum(tallies);
   list("Skipped", skipped);
   list("Failed", failed);
+  if (isWhole) say(`\n${windowsTiers(suite.results, wine).join("\n")}`);
   if (CI && tally.skipped > 0) say("\nOn a build server nothing may be skipped.");
   say(`\n${closingLine(tally)}`);
   process.exitCode = exitCode(tally);

@@ -6,6 +6,7 @@
 
 import { spawn } from "node:child_process";
 import process from "node:process";
+import { createInterface } from "node:readline";
 
 /** Most of a program's output that is kept, in characters: the end of it. */
 const OUTPUT_LIMIT = 4_000_000;
@@ -17,6 +18,8 @@ const GRACE = 2_000;
  * @property {string} [cwd] working directory
  * @property {NodeJS.ProcessEnv} [env] environment variables; this process's own by default
  * @property {number} [timeout] milliseconds after which the program and its children are killed
+ * @property {string} [input] its standard input; nothing by default
+ * @property {(line: string) => void} [onLine] is told of each line of its standard output at once
  */
 
 /**
@@ -46,7 +49,7 @@ for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
  * @returns {Promise<RunResult>}
  */
 export function run(command, args, options = {}) {
-  const { cwd, env = process.env, timeout } = options;
+  const { cwd, env = process.env, timeout, input, onLine } = options;
   const start = performance.now();
   return new Promise((resolve) => {
     let stdout = "";
@@ -56,11 +59,14 @@ export function run(command, args, options = {}) {
     const child = spawn(command, args, {
       cwd,
       env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: process.platform !== "win32",
       windowsHide: true,
     });
     running.add(child);
+    // One that doesn't read to the end says so itself.
+    child.stdin.on("error", () => {}).end(input);
+    if (onLine !== undefined) createInterface({ input: child.stdout }).on("line", onLine);
     child.stdout.setEncoding("utf8").on("data", (text) => {
       stdout = (stdout + text).slice(-OUTPUT_LIMIT);
       output = (output + text).slice(-OUTPUT_LIMIT);

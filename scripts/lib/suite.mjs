@@ -32,6 +32,7 @@ import { say, statusLine } from "./terminal.mjs";
  * @property {Tally} tally
  * @property {string[]} failed names, with runtime and file
  * @property {string[]} skipped likewise
+ * @property {{ file: string, tally: Tally }[]} results one for each file and runtime
  */
 
 /** How many files are named that took the longest. */
@@ -55,28 +56,30 @@ export function testFiles(filters) {
  *
  * @param {readonly Runtime[]} runtimes
  * @param {readonly string[]} files
- * @param {{ concurrency: number, timeout: number }} options processes at a time; milliseconds that
- *   a file may take
+ * @param {{ concurrency: number, timeout: number, beside?: readonly (() => Promise<void>)[] }} options
+ *   processes at a time; milliseconds that a file may take; what else is done, each in the place of
+ *   a process
  * @returns {Promise<SuiteResult>}
  */
-export async function runSuite(runtimes, files, { concurrency, timeout }) {
+export async function runSuite(runtimes, files, { concurrency, timeout, beside = [] }) {
   const reports = mkdtempSync(join(tmpdir(), "keybound-tests-"));
   const status = statusLine();
   /** @type {FileResult[]} */
   const done = [];
   /** @type {FileResult[]} */
-  let results = [];
+  const results = [];
   const jobs = runtimes.flatMap((runtime) => files.map((file) => ({ runtime, file })));
+  const work = jobs.map(({ runtime, file }, i) => async () => {
+    const report = join(reports, `${runtime.name}-${file.replaceAll("/", "-")}.xml`);
+    const result = await runFile(runtime, file, report, timeout);
+    results[i] = result;
+    done.push(result);
+    const ofRuntime = done.filter((other) => other.runtime === runtime);
+    if (ofRuntime.length === files.length) say(runtimeLine(runtime, ofRuntime));
+    status(`${done.length}/${jobs.length} files; ${runtime.name} ${file}`);
+  });
   try {
-    results = await pool(jobs, concurrency, async ({ runtime, file }) => {
-      const report = join(reports, `${runtime.name}-${file.replaceAll("/", "-")}.xml`);
-      const result = await runFile(runtime, file, report, timeout);
-      done.push(result);
-      const ofRuntime = done.filter((other) => other.runtime === runtime);
-      if (ofRuntime.length === files.length) say(runtimeLine(runtime, ofRuntime));
-      status(`${done.length}/${jobs.length} files; ${runtime.name} ${file}`);
-      return result;
-    });
+    await pool([...beside, ...work], concurrency, (doIt) => doIt());
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
@@ -85,6 +88,7 @@ export async function runSuite(runtimes, files, { concurrency, timeout }) {
     tally: sum(results.map(({ cases }) => tallyOf(cases))),
     failed: namesOf(results, "failed"),
     skipped: namesOf(results, "skipped"),
+    results: results.map(({ file, cases }) => ({ file, tally: tallyOf(cases) })),
   };
 }
 

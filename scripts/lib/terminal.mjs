@@ -56,7 +56,7 @@ export async function withHeartbeat(title, work) {
   say(`${title} ...`);
   const start = performance.now();
   const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
-  const timer = setInterval(() => say(`... ${seconds()} s`), HEARTBEAT);
+  const timer = setInterval(() => say(`... ${title}: ${seconds()} s`), HEARTBEAT);
   try {
     return await work();
   } finally {

@@ -1,14 +1,15 @@
 /**
  * Where Windows programs run on this machine: Wine in a Debian 13 of its own, kept in the user's
- * cache (`$XDG_CACHE_HOME/keybound/wine`, about 2 GB; delete it whenever you like).
+ * cache (`$XDG_CACHE_HOME/keybound/wine`, about 3 GB; delete it whenever you like).
  *
  * Inside, `/host` (Windows: `Z:\host`) is the project with the node_modules of Windows over its own,
- * One run at a time: Wine's server sees the folders of whoever started it. `/cache` is the cache, `/out` is for what programs write, `/prefix` is Wine's registry and disk.
+ * `/cache` is the cache, `/out` is for what programs write, `/prefix` is Wine's registry and disk.
+ * One run at a time: Wine's server sees the folders of whoever started it.
  *
  * @module
  */
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -51,6 +52,14 @@ export function obstacle() {
   return undefined;
 }
 
+const OVERRIDES = "mscoree,mshtml=";
+
+/**
+ * Environment variables with which a program gets the simulated KSP (`double.mjs`) for ncrypt.dll
+ * instead of Wine's own.
+ */
+export const SIMULATED_KSP = { WINEDLLOVERRIDES: `${OVERRIDES};ncrypt=n,b` };
+
 /**
  * What `env` of the chroot hands to Wine.
  *
@@ -63,7 +72,7 @@ const ENVIRONMENT = {
   XDG_RUNTIME_DIR: "/tmp",
   WINEPREFIX: "/prefix",
   WINEDEBUG: "-all",
-  WINEDLLOVERRIDES: "mscoree,mshtml=",
+  WINEDLLOVERRIDES: `${OVERRIDES};ncrypt=b`,
   GNUTLS_SYSTEM_PRIORITY_FILE: "/gnutls-empty.cfg",
   NO_COLOR: "1",
 };
@@ -81,43 +90,62 @@ fi
 exec chroot "$CHROOT" /usr/bin/env -i "$@"
 `;
 
-/** The command; its output goes to a file, for Node can't write to a pipe that isn't Windows'. */
-const REDIRECTED = `cd /host; log=$1; shift; "$@" > "$log" 2>&1; code=$?; cat "$log"; rm "$log"
+/**
+ * The command; what it reads and writes are files, for Node can't write to a pipe that isn't
+ * Windows'. What it writes is passed on at once, its complaints at the end.
+ */
+const REDIRECTED = `cd /host; files=$1; shift
+cat > "$files.in"
+: > "$files.out"
+"$@" < "$files.in" > "$files.out" 2> "$files.err" &
+tail --follow --lines=+1 --sleep-interval=0.1 --pid=$! "$files.out"
+wait $!; code=$?
+cat "$files.err" >&2; rm "$files".*
 exit $code`;
 
-let logs = 0;
+/** What a command reads, and what it writes. */
+const FILES = ["in", "out", "err"];
+
+let runs = 0;
 
 /**
- * Runs a command in the chroot, in the project's folder.
+ * What runs a command in the chroot, in the project's folder.
  *
  * @param {readonly string[]} command such as `["wine", "Z:\\cache\\...\\node.exe", "program.ts"]`
- * @param {{ env?: Record<string, string>, timeout?: number }} [options] more environment variables;
- *   milliseconds after which it is killed
+ * @param {Record<string, string>} [env] more environment variables
+ * @returns {{ command: string, args: string[], env: NodeJS.ProcessEnv, files: string }} `files` is
+ *   what the paths of its files in the chroot begin with
  */
-export async function runInChroot(command, { env = {}, timeout } = {}) {
+export function chrootCommand(command, env = {}) {
   for (const name of ["cache", "host", "out", "prefix"]) {
     mkdirSync(join(CHROOT, name), { recursive: true });
   }
   const variables = Object.entries({ ...ENVIRONMENT, ...env }).map((entry) => entry.join("="));
-  const log = `/out/${process.pid}-${logs++}.log`;
-  const shell = [...variables, "bash", "-c", REDIRECTED, "bash", log, ...command];
-  const result = await run("unshare", [
-    "--mount",
-    "--propagation",
-    "private",
-    "bash",
-    "-c",
-    ENTER,
-    "bash",
-    ...shell,
-  ], {
+  const files = `/out/${process.pid}-${runs++}`;
+  const shell = [...variables, "bash", "-c", REDIRECTED, "bash", files, ...command];
+  const own = ["--mount", "--propagation", "private", "bash", "-c", ENTER, "bash"];
+  return {
+    command: "unshare",
+    args: [...own, ...shell],
     env: { ...process.env, CHROOT, CACHE, PROJECT: ROOT },
+    files,
+  };
+}
+
+/**
+ * Runs a command in the chroot, in the project's folder.
+ *
+ * @param {readonly string[]} command as {@linkcode chrootCommand} takes it
+ * @param {{ env?: Record<string, string>, timeout?: number }} [options] more environment variables;
+ *   milliseconds after which it is killed
+ */
+export async function runInChroot(command, { env = {}, timeout } = {}) {
+  const { command: program, args, env: own, files } = chrootCommand(command, env);
+  const result = await run(program, args, {
+    env: own,
     ...(timeout === undefined ? {} : { timeout }),
   });
-  // It is still there where the command was killed.
-  const path = join(CHROOT, log);
-  if (!existsSync(path)) return result;
-  const output = readFileSync(path, "utf8") + result.output;
-  rmSync(path);
-  return { ...result, output };
+  // They are still there where the command was killed.
+  for (const kind of FILES) rmSync(join(CHROOT, `${files}.${kind}`), { force: true });
+  return result;
 }

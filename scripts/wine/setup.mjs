@@ -1,9 +1,10 @@
 /**
  * `node scripts/wine/setup.mjs`: makes what the Wine tests need, where it isn't there yet: Wine 10
- * in a Debian 13, the packages of the project for Windows, and Node, Deno and Bun for Windows.
+ * in a Debian 13, the simulated KSP, the packages of the project for Windows, and Node, Deno and Bun
+ * for Windows.
  *
  * All of it is kept in the user's cache (`environment.mjs` says where); the project and its
- * package-lock.json aren't touched. It takes about a minute and 2 GB.
+ * package-lock.json aren't touched. It takes about a minute and 3 GB.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import { run } from "../lib/process.mjs";
 import { inProject, isProgram, readJson } from "../lib/project.mjs";
 import { bunPackages, denoPackages, nodePackages } from "../lib/runtime_packages.mjs";
 import { say, withHeartbeat } from "../lib/terminal.mjs";
+import { makeSimulatedKsp } from "./double.mjs";
 import { CACHE, CHROOT, MODULES, obstacle, runInChroot, windowsPath } from "./environment.mjs";
 
 /**
@@ -43,7 +45,7 @@ const PACKAGES = [
 ];
 
 /** Of the chroot, so that an older one is made anew. */
-const EDITION = "1 Debian 13";
+const EDITION = "2 Debian 13 with mingw-w64";
 
 /** The runtimes, after everything was made. Throws, with what to do, where that isn't possible. */
 export async function setUpWine() {
@@ -51,6 +53,7 @@ export async function setUpWine() {
   if (reason !== undefined) throw new Error(reason);
   mkdirSync(CACHE, { recursive: true });
   await makeChroot();
+  await makeSimulatedKsp();
   await installModules();
   return await windowsRuntimes();
 }
@@ -58,14 +61,14 @@ export async function setUpWine() {
 async function makeChroot() {
   const marker = join(CHROOT, "keybound-edition");
   if (existsSync(marker) && readFileSync(marker, "utf8") === EDITION) return;
-  say(`Wine isn't set up yet. It goes to ${CACHE}, takes about a minute and 2 GB,`);
+  say(`Wine isn't set up yet. It goes to ${CACHE}, takes about a minute and 3 GB,`);
   say("and changes nothing else on this machine.");
   rmSync(CHROOT, { recursive: true, force: true });
   await step("Downloading Debian 13 with Wine", () =>
     run("mmdebstrap", [
       "--quiet",
       "--variant=apt",
-      "--include=wine,wine64,libgnutls30t64",
+      "--include=wine,wine64,libgnutls30t64,gcc-mingw-w64-x86-64-win32",
       '--aptopt=APT::Install-Recommends "false"',
       ...["doc", "man", "locale"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
       "--dpkgopt=path-exclude=/usr/lib/x86_64-linux-gnu/wine/i386-windows/*",

@@ -64,6 +64,9 @@ describe("schannelTransport under Wine", () => {
       untouched: https,
       "TLSv1.2": { ...https, maxVersion: "TLSv1.2" },
       "TLSv1.3": { ...https, minVersion: "TLSv1.3" },
+      // Of the right name, and of another.
+      forged: { ...https, ...await (await tlsAuthority("SChannel Test")).server() },
+      foreign: { ...https, ...await stranger.server() },
       expired: { ...https, ...await authority.server({ expired: true }) },
       address: { ...https, ...await authority.server({ hosts: ["127.0.0.1"] }) },
       name: { ...https, ...await authority.server({ hosts: ["localhost"] }) },
@@ -120,9 +123,9 @@ describe("schannelTransport under Wine", () => {
     await transport.close();
   });
 
-  it("refuses a certificate that expired, or is for another host or address", async () => {
+  it("refuses a certificate that is another's, expired, or for another host or address", async () => {
     await using(async (fetch) => {
-      for (const server of ["expired", "address", "wildcard"]) {
+      for (const server of ["forged", "foreign", "expired", "address", "wildcard"]) {
         await assert.rejects(fetch(servers.url(server)), failsAs("server_untrusted"), server);
         assert.equal(servers.count(server, "data"), 0, server);
       }

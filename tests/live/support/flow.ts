@@ -20,6 +20,7 @@ import {
   type Step,
 } from "../../../emulator/mod.ts";
 import {
+  type KeyAlgorithm,
   type KeyboundEvent,
   type ManagedIdentity,
   managedIdentity,
@@ -36,10 +37,25 @@ export interface FlowSubject {
   readonly host: (options: DetectOptions) => Promise<DetectedHost>;
   /** What is closed or thrown away when the tests are over. */
   readonly end?: () => Promise<unknown>;
+  /** An emulator for these tests alone. @default one in a process of its own */
+  readonly emulator?: () => Promise<Emulator>;
+  /**
+   * Kind of key, but where RSA has a test of its own. @default "P-256", since making RSA keys takes
+   * longer than all the rest
+   */
+  readonly keyAlgorithm?: KeyAlgorithm;
+  /** Whether its TLS can be held to version 1.2; where it can't, servers are. @default true */
+  readonly holdsVersion?: boolean;
+  /** Whether what came before a connection's end is always read before that. @default true */
+  readonly readsBeforeEnd?: boolean;
 }
 
 /** Declares the tests of the flow, with keys of this subject. */
-export function describeFlow({ host: hostFor, end }: FlowSubject): void {
+export function describeFlow(subject: FlowSubject): void {
+  const { host: hostFor, end, keyAlgorithm = "P-256", holdsVersion = true } = subject;
+  const { readsBeforeEnd = true } = subject;
+  const maxTlsVersion = holdsVersion ? "TLSv1.3" : "TLSv1.2";
+  const state = { acceptEc: keyAlgorithm === "P-256", maxTlsVersion } as const;
   let emulator: Emulator;
   let closing: (() => Promise<unknown>)[] = [];
   const closeAll = async () => {
@@ -47,7 +63,7 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
   };
 
   before(async () => {
-    emulator = await spawnEmulator({ state: { acceptEc: true } });
+    emulator = await (subject.emulator ?? spawnEmulator)();
   });
   after(async () => {
     await closeAll();
@@ -58,7 +74,7 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
     await closeAll();
     closing = [];
     await emulator.reset();
-    await emulator.set({ acceptEc: true });
+    await emulator.set(state);
   });
 
   async function identityOf(
@@ -66,10 +82,9 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
   ): Promise<ManagedIdentity> {
     const environment = { AZURE_POD_IDENTITY_AUTHORITY_HOST: emulator.metadata };
     const host = await hostFor({ ca: emulator.ca, environment });
-    // Each has a key of its own, in a token too. P-256, since making RSA keys takes longer than all
-    // the rest; RSA has a test of its own.
+    // Each has a key of its own, in a token too.
     const keyId = `flow-${crypto.randomUUID()}`;
-    const identity = managedIdentity({ ...host, keyId, keyAlgorithm: "P-256", ...options });
+    const identity = managedIdentity({ ...host, keyId, keyAlgorithm, ...options });
     closing.push(
       () => host.close(),
       () => host.keys.remove(keyId),
@@ -110,13 +125,14 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
       assert.equal(await counted(), "1+1+1+3");
       const requests = await emulator.requests("resource");
       assert.deepEqual(requests.map(({ tlsVersion }) => tlsVersion), [
-        "TLSv1.3",
-        "TLSv1.3",
-        "TLSv1.3",
+        maxTlsVersion,
+        maxTlsVersion,
+        maxTlsVersion,
       ]);
     });
 
     it("may go over TLS 1.3 to the token endpoint where that is wanted", async () => {
+      await emulator.set({ maxTlsVersion: "TLSv1.3" });
       const identity = await identityOf({ tokenTlsVersion: "TLSv1.3" });
       await identity.getToken({ resource: VAULT });
       assert.equal((await emulator.requests("token"))[0]!.tlsVersion, "TLSv1.3");
@@ -194,7 +210,7 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
       it(`heals with one mint after ${name}`, async () => {
         const identity = await identityOf();
         const before = await identity.getToken({ resource: VAULT });
-        await emulator.fault("token", fault);
+        await emulator.fault("token", { version: "TLSv1.2", ...fault });
         const after = await identity.getToken({ resource: VAULT, forceRefresh: true });
         assert.equal(await counted(), "2+2+2+0");
         assert.notEqual(
@@ -210,6 +226,7 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
     ];
     for (const [name, fault] of late) {
       it(`heals with one mint after ${name} under TLS 1.3`, async () => {
+        await emulator.set({ maxTlsVersion: "TLSv1.3" });
         const identity = await identityOf({ tokenTlsVersion: "TLSv1.3" });
         await identity.getToken({ resource: VAULT });
         await emulator.fault("token", fault);
@@ -233,7 +250,12 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
 
     it("costs one re-mint when everything is rejected, however many callers", async () => {
       const identity = await identityOf();
-      await emulator.fault("token", { kind: "alert", alert: "bad_certificate", times: "forever" });
+      await emulator.fault("token", {
+        kind: "alert",
+        alert: "bad_certificate",
+        version: "TLSv1.2",
+        times: "forever",
+      });
       const all = await Promise.allSettled(
         Array.from(
           { length: 20 },
@@ -281,61 +303,68 @@ export function describeFlow({ host: hostFor, end }: FlowSubject): void {
     }
   });
 
-  describe("answers that break off", () => {
-    const steps: [endpoint: "getplatformmetadata" | "issuecredential" | "token", Step, string][] = [
-      ["getplatformmetadata", { kind: "truncate" }, "managed_identity_request_failed"],
-      // Deno and Bun send a GET again when its connection is reset.
-      ["getplatformmetadata", { kind: "drop", times: 4 }, "managed_identity_request_failed"],
-      ["getplatformmetadata", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
-      ["issuecredential", { kind: "truncate", how: "reset" }, "managed_identity_request_failed"],
-      ["issuecredential", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
-      ["token", { kind: "truncate" }, "connection_reset"],
-      ["token", { kind: "truncate", how: "reset" }, "connection_reset"],
-      ["token", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
-    ];
-    for (const [endpoint, step, code] of steps) {
-      it(`${endpoint}, ${step.kind}: ${code}, and the next call works`, async () => {
-        const identity = await identityOf();
-        await emulator.script(endpoint, step);
-        await assert.rejects(identity.getToken({ resource: VAULT }), { code });
-        await emulator.unscript();
-        await identity.getToken({ resource: VAULT });
-        const { issuecredential } = await emulator.counts();
-        assert.equal(issuecredential, endpoint === "issuecredential" ? 2 : 1);
-      });
-    }
-
-    for (const endpoint of ["getplatformmetadata", "issuecredential"] as const) {
-      it(`${endpoint}, redirect: redirect_refused, and nothing is asked of the target`, async () => {
-        const identity = await identityOf();
-        const target = `${emulator.metadata}/metadata/instance/compute?api-version=2021-02-01`;
-        await emulator.script(endpoint, redirect(target));
-        await assert.rejects(identity.getToken({ resource: VAULT }), {
-          code: "redirect_refused",
-          status: 307,
+  if (readsBeforeEnd) {
+    describe("answers that break off", () => {
+      const steps: [endpoint: "getplatformmetadata" | "issuecredential" | "token", Step, string][] =
+        [
+          ["getplatformmetadata", { kind: "truncate" }, "managed_identity_request_failed"],
+          // Deno and Bun send a GET again when its connection is reset.
+          ["getplatformmetadata", { kind: "drop", times: 4 }, "managed_identity_request_failed"],
+          ["getplatformmetadata", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
+          [
+            "issuecredential",
+            { kind: "truncate", how: "reset" },
+            "managed_identity_request_failed",
+          ],
+          ["issuecredential", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
+          ["token", { kind: "truncate" }, "connection_reset"],
+          ["token", { kind: "truncate", how: "reset" }, "connection_reset"],
+          ["token", { kind: "flood", bytes: 5_000_000 }, "response_too_large"],
+        ];
+      for (const [endpoint, step, code] of steps) {
+        it(`${endpoint}, ${step.kind}: ${code}, and the next call works`, async () => {
+          const identity = await identityOf();
+          await emulator.script(endpoint, step);
+          await assert.rejects(identity.getToken({ resource: VAULT }), { code });
+          await emulator.unscript();
+          await identity.getToken({ resource: VAULT });
+          const { issuecredential } = await emulator.counts();
+          assert.equal(issuecredential, endpoint === "issuecredential" ? 2 : 1);
         });
-        const asked = (await emulator.requests()).map((request) => request.endpoint);
-        const expected = ["getplatformmetadata", "issuecredential"];
-        assert.deepEqual(asked, expected.slice(0, expected.indexOf(endpoint) + 1));
-        await identity.getToken({ resource: VAULT });
-      });
-    }
+      }
 
-    it("ends a call whose signal is aborted while the server is silent", async () => {
-      const identity = await identityOf();
-      await identity.getToken({ resource: VAULT });
-      await emulator.fault("token", { kind: "silent" });
-      const controller = new AbortController();
-      const reason = new Error("Called off by the test.");
-      const asked = identity.getToken({
-        resource: VAULT,
-        forceRefresh: true,
-        signal: controller.signal,
-      });
-      asked.catch(() => {});
-      while ((await emulator.counts()).token_connections < 2) await Promise.resolve();
-      controller.abort(reason);
-      await assert.rejects(asked, reason);
+      for (const endpoint of ["getplatformmetadata", "issuecredential"] as const) {
+        it(`${endpoint}, redirect: redirect_refused, and nothing is asked of the target`, async () => {
+          const identity = await identityOf();
+          const target = `${emulator.metadata}/metadata/instance/compute?api-version=2021-02-01`;
+          await emulator.script(endpoint, redirect(target));
+          await assert.rejects(identity.getToken({ resource: VAULT }), {
+            code: "redirect_refused",
+            status: 307,
+          });
+          const asked = (await emulator.requests()).map((request) => request.endpoint);
+          const expected = ["getplatformmetadata", "issuecredential"];
+          assert.deepEqual(asked, expected.slice(0, expected.indexOf(endpoint) + 1));
+          await identity.getToken({ resource: VAULT });
+        });
+      }
     });
+  }
+
+  it("a call ends whose signal is aborted while the server is silent", async () => {
+    const identity = await identityOf();
+    await identity.getToken({ resource: VAULT });
+    await emulator.fault("token", { kind: "silent" });
+    const controller = new AbortController();
+    const reason = new Error("Called off by the test.");
+    const asked = identity.getToken({
+      resource: VAULT,
+      forceRefresh: true,
+      signal: controller.signal,
+    });
+    asked.catch(() => {});
+    while ((await emulator.counts()).token_connections < 2) await Promise.resolve();
+    controller.abort(reason);
+    await assert.rejects(asked, reason);
   });
 }

@@ -52,15 +52,29 @@ export class Verification {
       .map((text) => new RegExp(text.replaceAll(/[^\w]/g, "\\$&"), "gi"));
   }
 
-  /** What the checks from now on are about. */
-  section(name: string): void {
+  /** Makes the checks of a section; what keeps it from its end is a finding as well. */
+  async section(name: string, checks: () => Promise<void>): Promise<void> {
     this.#section = name;
+    try {
+      await checks();
+    } catch (error) {
+      await this.check("comes to its end", () => Promise.reject(error));
+    }
   }
 
   /** Says what kind of host this is. */
   facts(facts: Readonly<Record<string, string>>): void {
     const entries = Object.entries(facts).map(([name, text]) => [name, this.#withoutHidden(text)]);
     this.#emit({ facts: Object.fromEntries(entries) });
+  }
+
+  /** Tells of an error that reached nobody: it would end a program. */
+  uncaught(error: unknown): void {
+    const check = "no error is left to nobody";
+    const detail = this.#withoutHidden(explain(error));
+    this.#emit({
+      finding: { section: this.#section, check, outcome: "failed", detail, ms: 0 },
+    });
   }
 
   /** Makes a check and tells of it: what `work` gives is the detail. Gives whether it was ok. */
@@ -95,7 +109,7 @@ export function explain(error: unknown): string {
   const parts: string[] = [];
   for (let at = error; at !== undefined && parts.length < DEPTH;) {
     parts.push(one(at));
-    at = at instanceof Error ? at.cause : undefined;
+    at = at instanceof Error && !(at instanceof Impossible) ? at.cause : undefined;
   }
   return parts.join(" <- ").replaceAll(/\s+/g, " ").slice(0, 1_000);
 }
