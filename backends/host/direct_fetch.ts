@@ -32,9 +32,15 @@ const SERVICES = [METADATA_HOST_VARIABLE, "IDENTITY_ENDPOINT", "MSI_ENDPOINT"];
 /** Methods that `fetch` doesn't send. */
 const FORBIDDEN = /^(CONNECT|TRACE|TRACK)$/i;
 
+/** Names of loopback (RFC 6761 section 6.3). */
+const LOCAL_NAME = /(?:^|\.)localhost\.?$/;
 /** Loopback and link-local, as a URL has them: 127.0.0.0/8, 169.254.0.0/16, ::1, fe80::/10. */
-const LOCAL =
-  /^(([\w-]+\.)*localhost\.?|127(\.\d+){3}|169\.254(\.\d+){2}|\[::1\]|\[fe[89ab][\da-f]:.*\]|\[::ffff:(7f[\da-f]{2}|a9fe):[\da-f]+\])$/;
+const LOCAL_ADDRESS =
+  /^(?:127\.[\d.]+|169\.254\.[\d.]+|\[::1\]|\[fe[89ab][\da-f]:.*\]|\[::ffff:(?:7f[\da-f]{2}|a9fe):[\da-f]+\])$/;
+
+function isLocal({ hostname }: URL): boolean {
+  return LOCAL_NAME.test(hostname) || LOCAL_ADDRESS.test(hostname);
+}
 
 /**
  * A fetch that sends plain http to loopback, to link-local addresses and to the services that
@@ -62,8 +68,7 @@ export function directFetch(options: DirectFetchOptions = {}): typeof globalThis
   const connections = new DirectConnections();
   return async (input, init) => {
     const url = parseUrl(input instanceof Request ? input.url : String(input));
-    const isDirect = url?.protocol === "http:" &&
-      (LOCAL.test(url.hostname) || services.has(url.origin));
+    const isDirect = url?.protocol === "http:" && (isLocal(url) || services.has(url.origin));
     if (!isDirect) return await fetch(input, init);
     const signal = signalOf(input, init) ?? new AbortController().signal;
     signal.throwIfAborted();

@@ -111,12 +111,13 @@ describe("publishing", () => {
   it("tests first, looks for known vulnerabilities, and then makes what is published", () => {
     const steps = [
       /GITHUB_REF_NAME/,
-      /^\.ci\/run$/,
+      /^sudo env "PATH=\$PATH" \.ci\/run$/,
+      /^sudo chown --recursive "\$\(id -u\)" \.$/,
       /^npm audit --omit=dev$/,
       /package\.mjs --output/,
     ];
     const order = steps.map((pattern) => lineOf("build", pattern));
-    assert.deepEqual(order, [0, 1, 2, 3]);
+    assert.deepEqual(order, [0, 1, 2, 3, 4]);
   });
 
   it("publishes that very tarball, with provenance, running nothing of it", () => {

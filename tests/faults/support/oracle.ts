@@ -103,7 +103,7 @@ export function judgeToken(
 
 /** What is kept of a client's re-mints for the next look at them. */
 export interface RemintMemory {
-  /** When the last one was made, by cause: of a dead key, or of what came over the wire. */
+  /** When the last one was made or adopted, by cause: a dead key, or what came over the wire. */
   readonly last: Map<"probe" | "wire", number>;
 }
 
@@ -118,6 +118,10 @@ export function judgeRemints(events: readonly KeyboundEvent[], { last }: RemintM
     const { correlationId, time } = event;
     if (event.type === "heal") {
       causes.set(correlationId, event.cause === "key_dead" ? "probe" : "wire");
+    }
+    // Another process's certificate heals as well, and begins a cool-down: the clock may go back.
+    if (event.type === "adopt" && causes.has(correlationId)) {
+      last.set(causes.get(correlationId)!, time);
     }
     if (event.type !== "mint" || event.reason !== "heal") continue;
     const count = (remints.get(correlationId) ?? 0) + 1;
