@@ -14,7 +14,6 @@ import type { KeyBackends } from "./detect/key_backends.ts";
 import { softwareBackends } from "./detect/software.ts";
 import { tokenBackends } from "./detect/token.ts";
 import { windowsBackends } from "./detect/windows.ts";
-import { fileStore } from "./files/mod.ts";
 import { directFetch } from "./host/direct_fetch.ts";
 import { hostEnvironment } from "./host/environment.ts";
 import { hostAccess } from "./host/mod.ts";
@@ -99,7 +98,7 @@ export async function detect(options: DetectOptions = {}): Promise<DetectedHost>
   const { keys, transports, attestor, reasons, close } = found;
   // Keys in software can still be used, for a confidential client say.
   const all = [nodeTlsTransport(ca === undefined ? {} : { ca }), ...transports];
-  const { store, reason } = chooseStore(directory, found.certificates);
+  const { store, reason } = await chooseStore(directory, found.certificates);
   return {
     keys,
     store,
@@ -136,11 +135,12 @@ async function keyBackends(
 }
 
 /** Where certificates are kept, and one sentence that says so. */
-function chooseStore(
+async function chooseStore(
   directory: string | undefined,
   own: KeyBackends["certificates"],
-): NonNullable<KeyBackends["certificates"]> {
+): Promise<NonNullable<KeyBackends["certificates"]>> {
   if (directory !== undefined) {
+    const { fileStore } = await import("./files/mod.ts");
     return {
       store: fileStore({ directory }),
       reason: "Certificates in files of the directory given.",

@@ -12,8 +12,6 @@ import { METADATA_HOST_VARIABLE } from "../../src/imds/endpoint.ts";
 import { parseUrl } from "../../src/parse.ts";
 import type { Environment } from "../../src/sources/source.ts";
 import { openBody } from "../http/request_body.ts";
-import { DirectConnections } from "./direct_connections.ts";
-import { directExchange } from "./direct_exchange.ts";
 
 /** Options of {@linkcode directFetch}. */
 export interface DirectFetchOptions {
@@ -65,7 +63,6 @@ export function directFetch(options: DirectFetchOptions = {}): typeof globalThis
   const services = new Set(
     SERVICES.map((variable) => parseUrl(environment[variable] ?? "")?.origin),
   );
-  const connections = new DirectConnections();
   return async (input, init) => {
     const url = parseUrl(input instanceof Request ? input.url : String(input));
     const isDirect = url?.protocol === "http:" && (isLocal(url) || services.has(url.origin));
@@ -78,7 +75,10 @@ export function directFetch(options: DirectFetchOptions = {}): typeof globalThis
     if (FORBIDDEN.test(request.method)) throw new TypeError(`${request.method} can't be sent.`);
     const body = await openBody(request, signal);
     try {
-      return await directExchange(request, body, connections, signal);
+      // Loaded with what they stand on when they are needed.
+      const { DirectConnections } = await import("./direct_connections.ts");
+      const { directExchange } = await import("./direct_exchange.ts");
+      return await directExchange(request, body, new DirectConnections(), signal);
     } catch (error) {
       body.cancel(error);
       throw error;

@@ -12,7 +12,6 @@ import { raceSignal } from "../../src/single_flight.ts";
 import { assertHttps, transportClosed } from "../../src/transport_rules.ts";
 import type { MtlsFetchOptions, MtlsTransport } from "../../src/transports.ts";
 import { Connections, type CreateAgents, type VersionRange } from "./connections.ts";
-import { exchange } from "./exchange.ts";
 import type { HttpsTransportOptions } from "./options.ts";
 import { openBody, type RequestBody } from "./request_body.ts";
 
@@ -88,6 +87,8 @@ export class HttpsTransport implements MtlsTransport {
     let body: RequestBody | undefined;
     try {
       const agents = await raceSignal(this.#connections.agents(credential, versions), signal);
+      // What loads `node:https` is loaded when it is needed: it is most of what an import costs.
+      const { exchange } = await import("./exchange.ts");
       body = await openBody(request, signal);
       const pooled = options.connection !== "fresh" && body.buffered &&
         IDEMPOTENT.includes(request.method);

@@ -10,7 +10,6 @@ import { encodePem } from "../../src/x509/pem.ts";
 import type { HttpsTransportOptions } from "../http/options.ts";
 import { httpsSettings, HttpsTransport } from "../http/transport.ts";
 import { trustAnchors } from "../http/trust_anchors.ts";
-import { credentialAgents } from "./agents.ts";
 import { clientPem } from "./client_pem.ts";
 
 /** Options of {@linkcode nodeTlsTransport}. */
@@ -64,7 +63,9 @@ export function nodeTlsTransport(options: NodeTlsOptions = {}): MtlsTransport {
   return new HttpsTransport({
     name: "node_tls",
     accepts: isPemExportable,
-    createAgents: async (credential, versions) =>
-      credentialAgents(await clientPem(credential), versions, { ...settings, ca }),
+    createAgents: async (credential, versions) => {
+      const { credentialAgents } = await import("./agents.ts");
+      return credentialAgents(await clientPem(credential), versions, { ...settings, ca });
+    },
   }, settings);
 }
