@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { filesBelow, inProject, ROOT } from "./lib/project.mjs";
-import { say } from "./lib/terminal.mjs";
+import { say, useStandardError } from "./lib/terminal.mjs";
 import { installDependencies, NODES, runtimes } from "./setup.mjs";
 
 const { values, positionals } = parseArgs({
@@ -24,6 +24,7 @@ const chosen = positionals.length === 0 ? benchmarks : positionals.map((name) =>
   throw new Error(`There is no benchmark '${name}': ${benchmarks.join(", ")}.`);
 });
 
+if (values.json) useStandardError();
 await installDependencies();
 const names = values.runtime?.split(",");
 const all = await runtimes(names === undefined ? {} : { nodes: NODES });

@@ -116,3 +116,12 @@ function stripsTypes(version) {
 function typescriptLoader() {
   return pathToFileURL(inProject("tests", "support", "typescript_loader.mjs")).href;
 }
+
+/**
+ * The name that people know it by.
+ *
+ * @param {"node" | "deno" | "bun"} kind
+ */
+export function titleOf(kind) {
+  return { node: "Node", deno: "Deno", bun: "Bun" }[kind];
+}

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { inProject } from "./project.mjs";
 import { runtimes } from "./runtime.mjs";
+import { titleOf } from "./runtime_commands.mjs";
 import { createSoftHsmToken, createTpmToken } from "./tokens.mjs";
 
 /**
@@ -81,15 +82,6 @@ async function stages() {
       env: { ...process.env, ...env, ...variables },
     }),
   }));
-}
-
-/**
- * The name that people know it by.
- *
- * @param {"node" | "deno" | "bun"} kind
- */
-export function titleOf(kind) {
-  return { node: "Node", deno: "Deno", bun: "Bun" }[kind];
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { titleOf } from "../lib/stages.mjs";
+import { titleOf } from "../lib/runtime_commands.mjs";
 import { chrootCommand, OUT, SIMULATED_KSP } from "./environment.mjs";
 import { lockWine } from "./lock.mjs";
 import { runtimeEnvironment, sweep } from "./programs.mjs";
