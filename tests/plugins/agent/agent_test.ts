@@ -1,5 +1,5 @@
 /**
- * An `https.Agent` with a protected key: plain `https.request` and axios, over the runtime's TLS and
+ * An `https.Agent` with a protected key: plain `https.request`, axios and got, over the runtime's TLS and
  * over OpenSSL.
  *
  * @module
@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { type Agent, request, type RequestOptions } from "node:https";
 import { after, before, describe, it } from "node:test";
 import axios from "axios";
+import got from "got";
 import { detect } from "../../../backends/detect.ts";
 import { spawnEmulator } from "../../../emulator/mod.ts";
 import { managedIdentity } from "../../../mod.ts";
@@ -158,6 +159,21 @@ describe("agentFor", () => {
             httpsAgent: agent,
             timeout: 5_000,
           });
+          assert.equal(thumbprintOf(data), credential.thumbprint);
+          assert.equal(data.body, "x");
+        });
+      });
+
+      it("works in got, with a time limit", async () => {
+        const credential = await credentialOf();
+        const agent = agentFor(credential, options());
+        await using(agent, async () => {
+          const data = await got.post(servers.url("good", "/report"), {
+            agent: { https: agent },
+            body: "x",
+            retry: { limit: 0 },
+            timeout: { request: 5_000 },
+          }).json<Report>();
           assert.equal(thumbprintOf(data), credential.thumbprint);
           assert.equal(data.body, "x");
         });
