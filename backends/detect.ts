@@ -109,8 +109,11 @@ export async function detect(options: DetectOptions = {}): Promise<DetectedHost>
     ...(attestor === undefined ? {} : { attestor }),
     reasons: [...reasons, reason],
     async close() {
-      for (const transport of all) await transport.close();
-      await close();
+      try {
+        for (const transport of all) await transport.close();
+      } finally {
+        await close();
+      }
     },
   };
 }

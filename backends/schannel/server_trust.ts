@@ -12,7 +12,7 @@ import { wideText } from "./buffers.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { Schannel } from "./schannel.ts";
 import { isFor } from "./server_name.ts";
-import { serverFailure, tlsError } from "./statuses.ts";
+import { chainFault, serverFailure, tlsError } from "./statuses.ts";
 
 /** `szOID_PKIX_KP_SERVER_AUTH`. */
 const SERVER_AUTHENTICATION = utf8("1.3.6.1.5.5.7.3.1\0");
@@ -22,13 +22,6 @@ const SSL_POLICY = 4n;
 const OF_A_SERVER = 2;
 /** `CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL`. */
 const NO_DOWNLOADS = 0x4;
-/**
- * What no policy excuses of `TrustStatus.dwErrorStatus`: `CERT_TRUST_IS_` `NOT_TIME_VALID`,
- * `REVOKED`, `NOT_SIGNATURE_VALID`, `UNTRUSTED_ROOT`, `CYCLIC`, `PARTIAL_CHAIN`, `EXPLICIT_DISTRUST`.
- */
-const FATAL = 0x1 | 0x4 | 0x8 | 0x20 | 0x80 | 0x10000 | 0x4000000;
-/** `CERT_E_CHAINING`. */
-const NO_CHAIN = 0x800b010a;
 /** `CERT_E_CN_NO_MATCH`. */
 const WRONG_NAME = 0x800b010f;
 
@@ -56,8 +49,9 @@ export async function verifyServer(schannel: Schannel, server: ServerToVerify): 
   try {
     const status = policyStatus(schannel, chain, server.host);
     if (status !== 0) throw serverFailure(status);
-    // The policy of Wine passes a chain that leads nowhere.
-    if ((trustErrors(schannel, chain) & FATAL) !== 0) throw serverFailure(NO_CHAIN);
+    // The policy of Wine passes chains that lead nowhere, or by certificates that may not issue.
+    const fault = chainFault(trustErrors(schannel, chain));
+    if (fault !== undefined) throw serverFailure(fault);
   } finally {
     schannel.certificates.CertFreeCertificateChain(chain);
     schannel.count("chain", -1);

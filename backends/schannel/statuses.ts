@@ -160,6 +160,27 @@ const UNTRUSTED: Readonly<Record<number, string>> = {
   0x800b0112: "CERT_UNTRUSTED",
 };
 
+/**
+ * What no policy excuses of the trust status of a chain (`CERT_TRUST_...`), gravest first, and the
+ * status that a policy has for it.
+ */
+const CHAIN_FAULTS: readonly (readonly [bits: number, status: number])[] = [
+  [0x8, 0x80096004], // IS_NOT_SIGNATURE_VALID
+  [0x4000004, 0x800b010c], // IS_EXPLICIT_DISTRUST, IS_REVOKED
+  [0x10080, 0x800b010a], // IS_PARTIAL_CHAIN, IS_CYCLIC
+  [0x20, 0x800b0109], // IS_UNTRUSTED_ROOT
+  [0x1, 0x800b0101], // IS_NOT_TIME_VALID
+  [0x400, 0x80096019], // INVALID_BASIC_CONSTRAINTS
+  [0x10, 0x800b0110], // IS_NOT_VALID_FOR_USAGE
+  [0xc800, 0x800b0114], // INVALID_, HAS_NOT_PERMITTED_, HAS_EXCLUDED_NAME_CONSTRAINT
+  [0x8000100, 0x800b0105], // HAS_NOT_SUPPORTED_CRITICAL_EXT, INVALID_EXTENSION
+];
+
+/** The status of the gravest fault in the trust status of a chain; `undefined` for none. */
+export function chainFault(trustStatus: number): number | undefined {
+  return CHAIN_FAULTS.find(([bits]) => (trustStatus & bits) !== 0)?.[1];
+}
+
 /** A status by name and number: `SEC_E_CERT_UNKNOWN (0x80090327)`. */
 export function statusText(status: number): string {
   const code = `0x${(status >>> 0).toString(16).padStart(8, "0")}`;

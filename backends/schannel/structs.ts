@@ -89,10 +89,13 @@ const CERT_CHAIN_CONTEXT = {
   dwErrorStatus: "u32",
 } as const;
 
-/** `CERT_CHAIN_PARA` up to `RequestedUsage`, its `CERT_ENHKEY_USAGE` written out. */
+/**
+ * `CERT_CHAIN_PARA` up to `RequestedUsage`, written out. Each struct in it begins where a pointer
+ * may, so that its first `DWORD` takes as much room as one.
+ */
 const CERT_CHAIN_PARA = {
   cbSize: "u32",
-  dwType: "u32",
+  dwType: "usize",
   cUsageIdentifier: "usize",
   rgpszUsageIdentifier: "address",
 } as const;

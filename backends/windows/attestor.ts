@@ -139,7 +139,8 @@ class NativeAttestor implements WindowsAttestor {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#calls);
+    // More may begin while it waits.
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
     const library = this.#library;
     this.#library = undefined;
     await library?.then((started) => started.close(), () => {});

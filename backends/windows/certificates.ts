@@ -82,16 +82,27 @@ export class CertificateStore {
     return true;
   }
 
-  /** Deletes the certificates that fit and says how many there were. */
+  /**
+   * Deletes the certificates that fit and says how many there were. Throws `store_unavailable` where
+   * this user may not.
+   */
   remove(fits: (certificate: StoreCertificate) => boolean): number {
-    const { crypt32 } = this.#system;
+    const { crypt32, kernel32 } = this.#system;
     const doomed: bigint[] = [];
-    this.#each((context, certificate) => {
-      if (fits(certificate)) doomed.push(crypt32.CertDuplicateCertificateContext(context));
-    });
+    try {
+      this.#each((context, certificate) => {
+        if (fits(certificate)) doomed.push(crypt32.CertDuplicateCertificateContext(context));
+      });
+    } catch (error) {
+      for (const context of doomed) crypt32.CertFreeCertificateContext(context);
+      throw error;
+    }
     // Deletion gives the context back, whether or not it succeeds: another may have been faster.
-    for (const context of doomed) crypt32.CertDeleteCertificateFromStore(context);
+    const denials = doomed.map((context) =>
+      crypt32.CertDeleteCertificateFromStore(context) === 0 ? kernel32.GetLastError() : 0
+    ).filter(isDenial);
     if (doomed.length > 0) this.#commit();
+    if (denials[0] !== undefined) throw failure("CertDeleteCertificateFromStore", denials[0]);
     return doomed.length;
   }
 
@@ -157,17 +168,24 @@ export class CertificateStore {
   }
 
   #failure(operation: string): KeyboundError {
-    const error = this.#system.kernel32.GetLastError();
-    const advice = error === ERROR.ACCESS_DENIED
-      ? "This user may not write it: run as one who may, or use the user's own store."
-      : "See the error in Microsoft's documentation.";
-    return new KeyboundError(
-      "store_unavailable",
-      `The certificate store can't be used: ${operation} failed with 0x${
-        error.toString(16)
-      }. ${advice}`,
-    );
+    return failure(operation, this.#system.kernel32.GetLastError());
   }
+}
+
+/** The same refusal, by the two names that Windows has for it. */
+function isDenial(error: number): boolean {
+  return error === ERROR.ACCESS_DENIED || error === ERROR.E_ACCESSDENIED;
+}
+
+function failure(operation: string, error: number): KeyboundError {
+  const advice = isDenial(error)
+    ? "This user may not write it: run as one who may, or use the user's own store."
+    : "See the error in Microsoft's documentation.";
+  const code = `0x${error.toString(16)}`;
+  return new KeyboundError(
+    "store_unavailable",
+    `The certificate store can't be used: ${operation} failed with ${code}. ${advice}`,
+  );
 }
 
 /** Runs `work` on the store, and closes it. */

@@ -57,4 +57,8 @@ export const X509_ASN_ENCODING = 1;
 export const WAIT = { OBJECT: 0, ABANDONED: 0x80, TIMEOUT: 0x102 } as const;
 
 /** Values of `GetLastError`. */
-export const ERROR = { ACCESS_DENIED: 5, CRYPT_E_EXISTS: 0x80092005 } as const;
+export const ERROR = {
+  ACCESS_DENIED: 5,
+  E_ACCESSDENIED: 0x80070005,
+  CRYPT_E_EXISTS: 0x80092005,
+} as const;

@@ -5,7 +5,8 @@
  */
 
 import { type Bytes, equalBytes } from "../../src/encoding.ts";
-import type { KeyStrength } from "../../src/keys.ts";
+import { isKeyboundError } from "../../src/errors.ts";
+import type { KeyContainer, KeyStrength, SignatureScheme } from "../../src/keys.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { publicKeyAlgorithm } from "../../src/x509/public_key.ts";
 import { verifySignature } from "../../src/x509/verify.ts";
@@ -124,15 +125,42 @@ async function keyOf(stored: StoreCertificate, { cng, crypto }: Asking): Promise
   if (keyContainer === undefined) return "missing";
   if (keyContainer.providerType !== 0) return "unknown";
   const { spki } = parseCertificate(der);
-  const algorithm = publicKeyAlgorithm(spki);
-  const curve = algorithm.type === "ec" ? algorithm.curve : undefined;
-  const [scheme] = possibleSchemes(curve, "software");
+  let finding: CertificateKey = "unknown";
+  for (const scheme of schemesToTry(spki, keyContainer)) {
+    const answer = await answerOf(keyContainer, scheme, spki, { cng, crypto });
+    if (answer !== "unknown") finding = answer;
+    if (answer !== "unknown" && answer !== "dead") break;
+  }
+  return finding;
+}
+
+/** By what a key is judged, as when it is opened; nothing for a kind that isn't used here. */
+function schemesToTry(spki: Bytes, { provider }: KeyContainer): readonly SignatureScheme[] {
+  try {
+    const algorithm = publicKeyAlgorithm(spki);
+    const curve = algorithm.type === "ec" ? algorithm.curve : undefined;
+    return provider === TIERS.hardware.provider
+      ? possibleSchemes(curve, "hardware")
+      : possibleSchemes(curve, "software").slice(0, 1);
+  } catch (error) {
+    if (isKeyboundError(error)) return [];
+    throw error;
+  }
+}
+
+/** What the key in this place is, going by a signature of this scheme. */
+async function answerOf(
+  place: KeyContainer,
+  scheme: SignatureScheme,
+  spki: Bytes,
+  { cng, crypto }: Asking,
+): Promise<CertificateKey> {
   let strength: KeyStrength = "software";
   const sign = function* (): Operation<Bytes | undefined> {
-    const key = yield* cng.open(keyContainer);
+    const key = yield* cng.open(place);
     try {
       if (yield* cng.isIsolated(key.handle)) strength = "keyguard";
-      if (scheme === undefined || !equalBytes(yield* cng.publicKey(key.handle), spki)) return;
+      if (!equalBytes(yield* cng.publicKey(key.handle), spki)) return undefined;
       return yield* cng.sign(key.handle, scheme, PROBE);
     } finally {
       key.close();
@@ -141,7 +169,7 @@ async function keyOf(stored: StoreCertificate, { cng, crypto }: Asking): Promise
   try {
     const signature = await runElsewhere(sign());
     if (signature === undefined) return "orphaned";
-    return await verifySignature(scheme!, spki, PROBE, signature, crypto) ? "alive" : "dead";
+    return await verifySignature(scheme, spki, PROBE, signature, crypto) ? "alive" : "dead";
   } catch (error) {
     if (classOf(error) === "absent") return "missing";
     return provesDeath(error, strength) ? "dead" : "unknown";

@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { equalBytes } from "../../src/encoding.ts";
+import { type Bytes, equalBytes } from "../../src/encoding.ts";
 import { isKeyboundError, KeyboundError } from "../../src/errors.ts";
 import { DEFAULT_LOCK_TIMEOUT } from "../../src/lock_queue.ts";
 import { assertStorable, isExpired, isWorthAdding, newestFirst } from "../../src/store_rules.ts";
@@ -134,27 +134,32 @@ class WindowsStore implements CertStore {
     }, { clock, timeout, signal });
   }
 
-  /** The entries of the alias whose keys are there; the others are deleted, if nobody else writes. */
+  /** The entries of the alias whose keys are there; the others are deleted, if they can be now. */
   async #living(system: WindowsSystem, alias: string): Promise<WindowsEntry[]> {
     const entries = this.#with(system, (store) => entriesOf(store, alias));
     const orphans = await findOrphans(entries, new Cng(system));
     if (orphans.size === 0) return entries;
-    const release = await this.#hold(system, alias).catch(() => undefined);
-    try {
-      if (release !== undefined) {
-        const doomed = [...orphans].map(({ binding }) => binding.certificate);
-        this.#with(
-          system,
-          (store) =>
-            store.remove((stored) =>
-              isOfAlias(stored, alias) && doomed.some((der) => equalBytes(der, stored.der))
-            ),
-        );
-      }
-    } finally {
-      release?.();
-    }
+    const doomed = [...orphans].map(({ binding }) => binding.certificate);
+    await this.#delete(system, alias, doomed).catch((error) => {
+      // They aren't given out, and the next who reads tries again.
+      if (!isKeyboundError(error)) throw error;
+    });
     return entries.filter((entry) => !orphans.has(entry));
+  }
+
+  async #delete(system: WindowsSystem, alias: string, doomed: readonly Bytes[]): Promise<void> {
+    const release = await this.#hold(system, alias);
+    try {
+      this.#with(
+        system,
+        (store) =>
+          store.remove((stored) =>
+            isOfAlias(stored, alias) && doomed.some((der) => equalBytes(der, stored.der))
+          ),
+      );
+    } finally {
+      release();
+    }
   }
 
   /** Called while nobody else writes to the alias. */

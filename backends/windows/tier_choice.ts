@@ -25,6 +25,7 @@ export interface WindowsKeyChoice {
  */
 export class TierChoice {
   readonly #tiers: ReadonlyMap<KeyStrength, TierKeys>;
+  readonly #minStrength: KeyStrength;
   /** The weakest kind that will do: that of a key that died at least. */
   #floor: KeyStrength;
   #choice: WindowsKeyChoice | undefined;
@@ -32,6 +33,7 @@ export class TierChoice {
   /** A choice among these kinds, strongest first, down to `minStrength`. */
   constructor(tiers: ReadonlyMap<KeyStrength, TierKeys>, minStrength: KeyStrength) {
     this.#tiers = tiers;
+    this.#minStrength = minStrength;
     this.#floor = minStrength;
   }
 
@@ -77,7 +79,7 @@ export class TierChoice {
         if (algorithm === "RSA-2048") reasons.push(reasonOf(strength, error));
       }
     }
-    throw notStrongEnough(this.#floor, reasons);
+    throw this.#notStrongEnough(reasons);
   }
 
   /** The kind of key that this host makes; makes and destroys one to find out. */
@@ -87,7 +89,7 @@ export class TierChoice {
       if (this.#choice !== undefined) return this.#choice;
       if (await this.#works(keys, reasons)) return this.#decide(strength, reasons);
     }
-    throw notStrongEnough(this.#floor, reasons);
+    throw this.#notStrongEnough(reasons);
   }
 
   /** Whether this host makes keys of this kind; adds the reason where it doesn't. */
@@ -121,6 +123,18 @@ export class TierChoice {
     }
   }
 
+  #notStrongEnough(reasons: readonly string[]): KeyboundError {
+    const floor = this.#floor;
+    const resort = floor === this.#minStrength
+      ? "lower 'minStrength'"
+      : `remove the '${floor}' key that died and start anew: no weaker one takes its place unasked`;
+    return new KeyboundError(
+      meetsStrength("software", floor) ? "key_provider_unavailable" : "min_strength_not_met",
+      `No key that is at least '${floor}' can be made. ${reasons.join(" ")} ` +
+        `Turn on VBS (Trusted Launch) or the TPM, or ${resort}.`,
+    );
+  }
+
   /** The kind that was chosen, or all that come into question, strongest first. */
   #candidates(): ReadonlyMap<KeyStrength, TierKeys> {
     const strengths = this.#choice ? [this.#choice.strength] : strengthsFrom(this.#floor);
@@ -137,13 +151,5 @@ function unsupported(algorithm: string, strength: KeyStrength, cause: unknown): 
     "unsupported_key",
     `This host makes no '${algorithm}' keys that are '${strength}'. Use another algorithm.`,
     { cause },
-  );
-}
-
-function notStrongEnough(floor: KeyStrength, reasons: readonly string[]): KeyboundError {
-  return new KeyboundError(
-    meetsStrength("software", floor) ? "key_provider_unavailable" : "min_strength_not_met",
-    `No key that is at least '${floor}' can be made. ${reasons.join(" ")} ` +
-      "Turn on VBS (Trusted Launch) or the TPM, or lower 'minStrength'.",
   );
 }

@@ -124,7 +124,13 @@ export class TierKeys {
     const id = `probe ${this.#context.crypto.randomUUID()}`;
     // A TPM takes half a minute for an RSA key.
     const algorithm = this.tier.strength === "hardware" ? "P-256" : "RSA-2048";
-    await this.create(id, algorithm, () => {});
+    try {
+      await this.create(id, algorithm, () => {});
+    } catch (error) {
+      // One that was made and couldn't be judged.
+      await this.remove(id).catch(() => {});
+      throw error;
+    }
     await this.remove(id);
   }
 

@@ -23,18 +23,25 @@ const TLS_1_3_BUILD = 20348;
 /** Looks at Windows where this is one; nothing elsewhere. */
 export async function tryWindows({ keys }: DetectedHost): Promise<Finding[]> {
   if (process.platform !== "win32") return [];
-  if (keys.name !== "windows") {
-    const advice = "Install koffi (Node), or allow native functions (Deno: --allow-ffi).";
-    return [
-      finding("windows", "warning", "its keys aren't used; see 'keys' for the reason", advice),
-    ];
-  }
+  if (keys.name !== "windows") return [unusedFinding(keys.name)];
   try {
     const examination = await examineWindows();
     return [...await windowsFindings(examination, Date.now()), tlsFinding(release())];
   } catch (error) {
     return [finding("windows", "failure", reasonOf(error), "Look at the user's store and keys.")];
   }
+}
+
+/** What is to be said where the keys are those of another provider: by choice, or for want of koffi. */
+export function unusedFinding(provider: string): Finding {
+  return provider === "webcrypto"
+    ? finding(
+      "windows",
+      "warning",
+      "its keys aren't used; see 'keys' for the reason",
+      "Install koffi (Node), or allow native functions (Deno: --allow-ffi).",
+    )
+    : finding("windows", "info", `its keys aren't used: '${provider}' keys were asked for`);
 }
 
 /** What is to be said of keys and certificates. `now`: milliseconds since the Unix epoch. */

@@ -51,13 +51,41 @@ describe("structs of 64-bit Windows", () => {
       streamSizes: 20,
       certContext: 40,
       keyProvInfo: 48,
-      chainPara: 24,
+      chainPara: 32,
       chainEngineConfig: 80,
       policyPara: 16,
       sslPolicyPara: 24,
       policyStatus: 24,
       pointer: 8,
     });
+  });
+
+  it("have their fields where the compiler of mingw-w64 has them (offsetof)", () => {
+    const offsets: Record<string, Record<string, number>> = {
+      schannelCred: { paCred: 8, grbitEnabledProtocols: 56, dwFlags: 72 },
+      schCredentials: { cCreds: 8, paCred: 16, dwFlags: 52, pTlsParameters: 64 },
+      tlsParameters: { grbitDisabledProtocols: 16, dwFlags: 32 },
+      streamSizes: { cbHeader: 0, cbMaximumMessage: 8 },
+      certContext: { pbCertEncoded: 8, cbCertEncoded: 16, hCertStore: 32 },
+      keyProvInfo: { pwszContainerName: 0, dwProvType: 16, dwFlags: 20, dwKeySpec: 40 },
+      chainContext: { dwErrorStatus: 4 },
+      chainPara: { dwType: 8, cUsageIdentifier: 16, rgpszUsageIdentifier: 24 },
+      chainEngineConfig: {
+        hRestrictedRoot: 8,
+        rghAdditionalStore: 40,
+        dwFlags: 48,
+        dwUrlRetrievalTimeout: 52,
+        MaximumCachedCertificates: 56,
+        hExclusiveRoot: 64,
+      },
+      policyPara: { dwFlags: 4, pvExtraPolicyPara: 8 },
+      sslPolicyPara: { dwAuthType: 4, fdwChecks: 8, pwszServerName: 16 },
+      policyStatus: { dwError: 4 },
+    };
+    for (const [name, expected] of Object.entries(offsets)) {
+      const { offsets: ours } = WINDOWS[name as keyof typeof WINDOWS];
+      assert.deepEqual({ ...ours, ...expected }, ours, name);
+    }
   });
 
   it("hold SCHANNEL_CRED: version 4, one certificate, its versions, manual validation", () => {

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { handshakeMove, recordMove } from "../../backends/schannel/moves.ts";
 import {
+  chainFault,
   connectionFailure,
   credentialFailure,
   isFailure,
@@ -116,6 +117,39 @@ describe("a server whose certificate failed", () => {
       assert.equal(classOf(error), "server_untrusted");
     });
   }
+});
+
+describe("the trust status of a server's chain", () => {
+  const rows: readonly [bits: number, status: number | undefined][] = [
+    [0, undefined],
+    // Nobody asked about revocation; the rest is for the policy to say.
+    [0x40 | 0x1000000 | 0x2 | 0x100000, undefined],
+    [0x1, 0x800b0101],
+    [0x4, 0x800b010c],
+    [0x8, 0x80096004],
+    [0x10, 0x800b0110],
+    [0x20, 0x800b0109],
+    [0x80, 0x800b010a],
+    [0x100, 0x800b0105],
+    [0x400, 0x80096019],
+    [0x800, 0x800b0114],
+    [0x4000, 0x800b0114],
+    [0x8000, 0x800b0114],
+    [0x10000, 0x800b010a],
+    [0x4000000, 0x800b010c],
+    [0x8000000, 0x800b0105],
+    [0x10 | 0x8 | 0x40, 0x80096004],
+  ];
+  for (const [bits, status] of rows) {
+    const meaning = status === undefined ? "no fault" : statusText(status);
+    it(`0x${bits.toString(16)} is ${meaning}`, () => assert.equal(chainFault(bits), status));
+  }
+
+  it("is refused as untrusted, whatever the fault", () => {
+    for (const [, status] of rows) {
+      if (status !== undefined) assert.equal(classOf(serverFailure(status)), "server_untrusted");
+    }
+  });
 });
 
 describe("a status", () => {

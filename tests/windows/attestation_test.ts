@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers";
 import {
   describeAttestationCode,
   isAttestationRetryable,
@@ -45,6 +46,13 @@ async function keyGuard(options: WindowsAttestorOptions = {}) {
   const attestor = windowsAttestor({ load: library.load, clock, ...options });
   const request: AttestationRequest = { endpoint: ENDPOINT, key, clientId: CLIENT_ID };
   return { machine, keys, key, library, clock, attestor, request, handles };
+}
+
+/** A promise and what settles it; not every runtime has `Promise.withResolvers`. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => open = resolve);
+  return { open, opened };
 }
 
 describe("windowsAttestor", () => {
@@ -153,6 +161,29 @@ describe("windowsAttestor", () => {
     assert.deepEqual(library.life, ["start", "end", "start"]);
     await attestor.close();
     assert.equal(library.callbacks, 0);
+  });
+
+  it("isn't ended under a call that began while it was being closed", async () => {
+    const { attestor, library, request } = await keyGuard();
+    const begun = [gate(), gate()];
+    const answered = [gate(), gate()];
+    let calls = 0;
+    library.beforeCall = () => {
+      begun[calls]!.open();
+      return answered[calls++]!.opened;
+    };
+    const first = attestor.attest(request);
+    await begun[0]!.opened;
+    const closed = attestor.close();
+    const second = attestor.attest({ ...request, endpoint: "https://other.example" });
+    await begun[1]!.opened;
+    answered[0]!.open();
+    await first;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(library.life, ["start"]);
+    answered[1]!.open();
+    await Promise.all([second, closed]);
+    assert.deepEqual(library.life, ["start", "end"]);
   });
 
   const relative = [

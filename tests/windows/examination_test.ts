@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { examineWindows } from "../../backends/windows/examination.ts";
 import { windowsKeys, windowsStore } from "../../backends/windows/mod.ts";
 import { windowsPlace } from "../../cli/certs/place.ts";
-import { tlsFinding, windowsFindings } from "../../cli/doctor/windows.ts";
+import { tlsFinding, unusedFinding, windowsFindings } from "../../cli/doctor/windows.ts";
 import { certificateAuthority, issueCertificate } from "../support/certificates.ts";
 import { EPOCH, HOUR, manualClock } from "../support/clock.ts";
 import { type MachineOptions, SimulatedMachine } from "./support/machine.ts";
@@ -25,10 +25,11 @@ async function machineWithCertificate(options: MachineOptions = {}) {
   const system = () => Promise.resolve(process.system);
   const keys = windowsKeys({ system });
   const key = await keys.create("keybound");
+  // No issuer of managed identities: the purge isn't to come in between.
+  const issuer = await certificateAuthority("CN=Issuer");
   const { der: certificate } = await issueCertificate({
     spki: key.spki,
-    // No issuer of managed identities: the purge isn't to come in between.
-    issuer: await certificateAuthority("CN=Issuer"),
+    issuer,
     notBefore: EPOCH - HOUR,
     notAfter: EPOCH + 48 * HOUR,
   });
@@ -47,7 +48,7 @@ async function machineWithCertificate(options: MachineOptions = {}) {
         `${verdict}: ${detail}`,
       ]),
     );
-  return { machine, examine, verdicts, keys, system };
+  return { machine, examine, verdicts, keys, system, issuer };
 }
 
 describe("An examination of Windows", () => {
@@ -105,10 +106,30 @@ describe("An examination of Windows", () => {
     assert.deepEqual((await examine()).certificates.map(({ key }) => key), ["orphaned"]);
   });
 
+  it("has a key of a TPM sign by PKCS#1 where the TPM lacks the PSS of TLS", async () => {
+    const { examine } = await machineWithCertificate({ vbs: false, tpmPss: false });
+    assert.deepEqual((await examine()).certificates.map(({ key }) => key), ["alive"]);
+  });
+
+  it("goes on after a certificate over a kind of key that isn't used here", async () => {
+    const { machine, examine, issuer } = await machineWithCertificate();
+    const [ours] = machine.certificates["user"]!;
+    const keys = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+    const { der } = await issueCertificate({ issuer, keys: keys as CryptoKeyPair });
+    machine.certificates["user"]!.unshift({ der, properties: ours!.properties });
+    assert.deepEqual((await examine()).certificates.map(({ key }) => key), ["unknown", "alive"]);
+  });
+
   it("says so where the store holds nothing of ours", async () => {
     const { machine, verdicts } = await machineWithCertificate();
     machine.certificates["user"]!.length = 0;
     assert.match((await verdicts())["windows: store"]!, /^ok: no certificate of ours/);
+  });
+
+  it("warns of software keys in place of Windows' own, and not of a token that was asked for", () => {
+    assert.equal(unusedFinding("webcrypto").verdict, "warning");
+    assert.match(unusedFinding("webcrypto").advice ?? "", /koffi/);
+    assert.equal(unusedFinding("pkcs11").verdict, "info");
   });
 
   it("knows since which build there is TLS 1.3", () => {

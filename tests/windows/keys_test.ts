@@ -157,11 +157,22 @@ describe("windowsKeys and keys of several kinds", () => {
     machine.reboot();
     const { keys } = start(machine);
     await assert.rejects(keys.open("k"), isError("key_unusable"));
-    await assert.rejects(
-      keys.create("k", { algorithm: "P-256" }),
-      isError("min_strength_not_met"),
-    );
+    await assert.rejects(keys.create("k", { algorithm: "P-256" }), (error) => {
+      assert.ok(isKeyboundError(error, "min_strength_not_met"));
+      assert.match(error.message, /remove the 'keyguard' key that died and start anew/);
+      return true;
+    });
     assert.equal(machine.keys.size, 1);
+    await keys.remove("k");
+    const { strength } = await start(machine).keys.create("k", { algorithm: "P-256" });
+    assert.equal(strength, "hardware");
+  });
+
+  it("leaves no key that was made to find out and couldn't be judged", async () => {
+    const machine = new SimulatedMachine();
+    machine.faults.set("NCryptSignHash", 0x800706ba);
+    await assert.rejects(start(machine).keys.choice(), isError("key_provider_unavailable"));
+    assert.equal(machine.keys.size, 0);
   });
 
   it("replaces a dead key by a stronger one where the host makes it", async () => {

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { type StoreScope, windowsKeys, windowsStore } from "../../backends/windows/mod.ts";
+import { withCertificates } from "../../backends/windows/certificates.ts";
 import { mutexName } from "../../backends/windows/names.ts";
 import { isOfManagedIdentity } from "../../backends/windows/purge.ts";
 import { type Bytes, hex } from "../../src/encoding.ts";
@@ -378,6 +379,33 @@ describe("windowsStore that fails", () => {
       assert.equal(handles(), 0);
     });
   }
+
+  for (const error of [5, 0x80070005]) {
+    it(`says that a user may delete nothing (0x${error.toString(16)}), and gives out no orphan`, async () => {
+      const { machine, keys, store, handles } = host();
+      const { spki } = await keys.create("k", P256);
+      await store.put(ALIAS, binding(await issue({ spki })));
+      await keys.remove("k");
+      machine.faults.set("CertDeleteCertificateFromStore", error);
+      await assert.rejects(store.evict(ALIAS), isError("store_unavailable"));
+      assert.deepEqual(await store.list(ALIAS), []);
+      assert.equal(machine.certificates["user"]!.length, 1);
+      assert.equal(handles(), 0);
+    });
+  }
+
+  it("gives back what it was about to delete when it breaks off", async () => {
+    const { machine, windows, handles } = host();
+    for (const hours of [1, 2]) plant(machine, await issue({ hours }), NAME);
+    let seen = 0;
+    const fits = () => {
+      if (++seen === 2) throw new Error("broken off");
+      return true;
+    };
+    assert.throws(() => withCertificates(windows, "user", (open) => open.remove(fits)), /off/);
+    assert.equal(machine.certificates["user"]!.length, 2);
+    assert.equal(handles(), 0);
+  });
 
   if (process.platform !== "win32") {
     it("for want of Windows says so", async () => {

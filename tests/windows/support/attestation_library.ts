@@ -28,6 +28,8 @@ export class SimulatedAttestation {
   code = 0;
   /** The token; `undefined` for NULL. */
   token: string | undefined = "aGVhZGVy.cGF5bG9hZA.c2ln";
+  /** What a call waits for on its thread. */
+  beforeCall: () => Promise<void> = () => Promise.resolve();
   /** Lines that it logs in each call: level, tag, function, line number, message. */
   lines: (readonly [number, string | null, string | null, number, string | null])[] = [];
   readonly calls: AttestationCall[] = [];
@@ -77,7 +79,7 @@ export class SimulatedAttestation {
       this.#log = this.#callbacks.get(address);
       return this.startCode;
     }),
-    AttestKeyGuardImportKey: native((
+    AttestKeyGuardImportKey: this.#delayed(native((
       endpoint: Uint8Array,
       authToken: Uint8Array,
       payload: Uint8Array,
@@ -96,10 +98,18 @@ export class SimulatedAttestation {
       this.lent.add(address);
       new DataView(out.buffer, out.byteOffset).setBigUint64(0, address, true);
       return this.code;
-    }),
+    })),
     FreeAttestationToken: native((address: bigint) => void this.lent.delete(address)),
     UninitAttestationLib: native(() => void this.life.push("end")),
   };
+
+  #delayed(call: LoadedAttestation["functions"]["AttestKeyGuardImportKey"]) {
+    const threaded: typeof call.threaded = async (...values) => {
+      await this.beforeCall();
+      return await call.threaded(...values);
+    };
+    return Object.assign((...values: Parameters<typeof call>) => call(...values), { threaded });
+  }
 
   #place(text: string): bigint {
     const bytes = utf8(`${text}\0`);

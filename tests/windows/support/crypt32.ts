@@ -137,7 +137,7 @@ export class SimulatedCrypt32 {
     CertDeleteCertificateFromStore: native((address: bigint) => {
       const { certificate, scope } = this.#contexts.get(address)!;
       const kept = this.#machine.certificates[scope!]!;
-      const at = kept.indexOf(certificate);
+      const at = this.#fails("CertDeleteCertificateFromStore") ? -1 : kept.indexOf(certificate);
       if (at >= 0) kept.splice(at, 1);
       this.#free(address);
       return at >= 0 ? 1 : 0;

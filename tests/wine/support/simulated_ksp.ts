@@ -5,9 +5,10 @@
  * @module
  */
 
-import { loadFfi, signature } from "../../../backends/ffi/mod.ts";
+import { loadFfi } from "../../../backends/ffi/mod.ts";
 import { bind } from "../../../backends/windows/functions.ts";
 import { wide } from "../../../backends/windows/text.ts";
+import { processHandles } from "./process_handles.ts";
 
 const FUNCTIONS = {
   SimulatedKspCountKeys: ["u32"],
@@ -36,6 +37,7 @@ export interface SimulatedHost {
 }
 
 const TPM = { absent: 0, ready: 1, not_ready: 2 } as const;
+
 /** The machine, which outlives this process and is shared with others. */
 export class SimulatedKsp {
   readonly #functions: Functions;
@@ -48,19 +50,8 @@ export class SimulatedKsp {
 
   /** The machine, as it is. Throws where ncrypt.dll is another one. */
   static async load(): Promise<SimulatedKsp> {
-    const ffi = await loadFfi();
-    const functions = bind(ffi.open("ncrypt.dll"), FUNCTIONS);
-    const kernel32 = ffi.open("kernel32.dll");
-    const create = kernel32
-      .function("CreateEventW", signature("address", "address", "i32", "i32", "address"));
-    const close = kernel32.function("CloseHandle", signature("i32", "address"));
-    return new SimulatedKsp(functions, () => {
-      // GetProcessHandleCount says 0 under Wine. A new handle is the lowest that is free, and the
-      // next one is four more.
-      const handle = create(0n, 0, 0, 0n);
-      if (handle === 0n || close(handle) === 0) throw new Error("There are no handles to be had.");
-      return Number(handle) / 4;
-    });
+    const functions = bind((await loadFfi()).open("ncrypt.dll"), FUNCTIONS);
+    return new SimulatedKsp(functions, await processHandles());
   }
 
   /** Makes it a new machine, without keys, like that. */
