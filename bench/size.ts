@@ -6,10 +6,9 @@
  */
 
 import { build } from "esbuild";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { runtime } from "./support/report.ts";
+import { Report } from "./support/report.ts";
 
 /** Most bytes of the bundle after gzip. */
 const BUDGET = 15_000;
@@ -31,24 +30,21 @@ const { outputFiles, metafile } = await build({
 const minified = outputFiles[0]!.contents;
 const size = gzipSync(minified, { level: 9 }).length;
 
-if (process.argv.includes("--json")) {
-  console.log(JSON.stringify({
-    bench: "core-size",
-    runtime,
-    ours: size,
-    peer: BUDGET,
-    peerName: "budget",
-    unit: "bytes gzip",
-    ratio: Number((size / BUDGET).toFixed(3)),
-  }));
-} else {
-  for (const [path, bytes] of shares()) {
-    const share = `${(100 * bytes / minified.length).toFixed(1)} %`;
-    console.log(`${share.padStart(7)} ${String(bytes).padStart(7)}  ${path}`);
-  }
-  console.log(`minified ${minified.length} bytes, gzip ${size} bytes, budget ${BUDGET} bytes`);
+const report = new Report();
+for (const [path, bytes] of shares()) {
+  const share = `${(100 * bytes / minified.length).toFixed(1)} %`;
+  report.note(`${share.padStart(7)} ${String(bytes).padStart(7)}  ${path}`);
 }
-process.exitCode = size > BUDGET ? 1 : 0;
+report.note(`minified ${minified.length} bytes`);
+report.tell({
+  bench: "core size",
+  ours: size,
+  peer: BUDGET,
+  peerName: "budget",
+  unit: "bytes gzip",
+  target: { atMost: 1 },
+});
+report.finish();
 
 /** Modules and their minified bytes, largest first. */
 function shares(): [string, number][] {

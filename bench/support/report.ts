@@ -69,9 +69,9 @@ export class Report {
   }
 }
 
-/** Four digits that count. */
+/** Four digits that count; what is counted, whole. */
 function rounded(value: number): number {
-  return Number(value.toPrecision(4));
+  return Number.isInteger(value) ? value : Number(value.toPrecision(4));
 }
 
 function shown(value: number): string {

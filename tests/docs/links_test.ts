@@ -81,4 +81,33 @@ describe("the scripts that the documentation names", () => {
     assert.ok(named.length > 5);
     assert.deepEqual(named.filter((name) => !Object.hasOwn(scripts, name)), []);
   });
+
+  it("are given benchmarks that are there, and each is in the list of them", () => {
+    const benchmarks = filesBelow("bench").flatMap((path) =>
+      /^bench\/(\w+)\.ts$/.exec(path)?.[1] ?? []
+    );
+    const named = documents.flatMap((path) =>
+      [...read(path).matchAll(/npm run (?:--silent )?bench -- ([\w ]+)/g)]
+        .flatMap(([, names]) => names!.trim().split(/ +/))
+    );
+    assert.ok(named.length > 5);
+    assert.deepEqual(named.filter((name) => !benchmarks.includes(name)), []);
+    const listed = [...read("docs/benchmarks.md").matchAll(/^\| `(\w+)`/gm)].map(([, name]) =>
+      name!
+    );
+    assert.deepEqual(listed.toSorted(), benchmarks.toSorted());
+  });
+});
+
+describe("the table of parts in README.md", () => {
+  it("has every entry point of the package", () => {
+    const { exports } = readJson<{ exports: Record<string, unknown> }>("package.json");
+    const entries = Object.keys(exports).filter((path) => path !== "./package.json")
+      .map((path) => path.replace(/^\./, "keybound"));
+    const rows = read("README.md").split("\n").filter((line) => line.startsWith("| `keybound"));
+    assert.deepEqual(
+      entries.filter((entry) => !rows.some((row) => row.split("|")[1]!.includes(`\`${entry}\``))),
+      [],
+    );
+  });
 });

@@ -16,6 +16,7 @@ import { type DerElement, readDer } from "../../src/x509/der.ts";
 import * as TAG from "../../src/x509/der_tags.ts";
 import { encodeDer, sequence, setOf } from "../../src/x509/der_writer.ts";
 import { type Name, parseName } from "../../src/x509/name.ts";
+import { publicKeyAlgorithm } from "../../src/x509/public_key.ts";
 import { bytes } from "./support/assert.ts";
 import {
   attributeOf,
@@ -99,10 +100,20 @@ function parsed(der: Bytes): Certificate | undefined {
     const certificate = parseCertificate(der);
     parseName(certificate.issuer);
     parseName(certificate.subject);
+    readKey(certificate.spki);
     return certificate;
   } catch (error) {
     if (isKeyboundError(error, "invalid_der")) return undefined;
     throw error;
+  }
+}
+
+/** A key is read on demand, as names are; keys of other kinds than ours are keys. */
+function readKey(spki: Bytes): void {
+  try {
+    publicKeyAlgorithm(spki);
+  } catch (error) {
+    if (!isKeyboundError(error, "unsupported_key")) throw error;
   }
 }
 

@@ -12,8 +12,8 @@
 import { RENEWAL_PAUSE, type Validity } from "../../../src/policy/renewal.ts";
 import { REFRESH_PAUSE } from "../../../src/policy/token_life.ts";
 import { admission, IMDS_LIMITS } from "../../../src/sources/limiter.ts";
+import { seededNumbers } from "../../../tests/support/seeded_numbers.ts";
 import { Agenda } from "./agenda.ts";
-import { seeded } from "./random.ts";
 import type { FleetRules } from "./rules.ts";
 
 /** A fleet and what befalls it. Times in milliseconds since the start. */
@@ -52,7 +52,7 @@ const [BOOT, ASK, SEND, ANSWER] = [0, 1, 2, 3];
 
 /** The history of a fleet that goes by these rules. */
 export function simulateFleet(plan: FleetPlan, rules: FleetRules): Requests {
-  const random = seeded(plan.seed);
+  const random = seededNumbers(plan.seed);
   const agenda = new Agenda();
   const requests: Requests = new Uint32Array(Math.ceil(plan.duration / 1000));
   const clients = Array.from({ length: plan.hosts * plan.identities }, newClient);

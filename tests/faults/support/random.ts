@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { seededNumbers } from "../../support/seeded_numbers.ts";
 
 /** Choices that follow from a seed and from nothing else. */
 export interface Random {
@@ -18,15 +19,9 @@ export interface Random {
   pick<T>(values: readonly T[]): T;
 }
 
-/** The choices of a seed (the mulberry32 generator); whole numbers below 2^32 differ. */
+/** The choices of a seed. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededNumbers(seed);
   const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1));
   return {
     next,

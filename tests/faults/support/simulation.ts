@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import type { KeyboundEvent } from "../../../mod.ts";
 import { type BoundToken, KeyboundError } from "../../../mod.ts";
 import { REMINT_COOLDOWN } from "../../../src/policy/healing.ts";
+import { MAX_RETRY_AFTER } from "../../../src/policy/retry.ts";
 import type { Episode, Fault, ScheduledStep } from "./faults.ts";
 import { inflict, type Meanwhile } from "./inflict.ts";
 import {
@@ -27,6 +28,9 @@ import type { Client, World } from "./world.ts";
  */
 const SECOND_CHANCES = 2;
 
+/** How many rests come between two looks at what a server may hold back for an hour. */
+const RECOVERY = 4;
+
 /** A resource whose server checks token and certificate; no fault is ever on its way. */
 const VAULT = "https://vault.azure.net";
 
@@ -44,6 +48,8 @@ export class Simulation {
   readonly #told: KeyboundEvent[] = [];
   /** A token of each client, to be stolen. */
   readonly #stolen = new Map<Client, string>();
+  /** Resources that a client got no token for since the last recovery. */
+  readonly #failed = new Map<Client, Set<string>>();
   /** Whether something was lost since the last rest that a client may need a cool-down to replace. */
   #harmed = false;
   #rests = 0;
@@ -90,6 +96,7 @@ export class Simulation {
       }
     }
     this.#harmed = false;
+    if (this.#rests % RECOVERY === 0) await this.#recover();
     const client = clients[this.#rests % clients.length]!;
     const response = await client.identity.fetch(`${emulator.resource}/`, {
       resource: VAULT,
@@ -98,6 +105,30 @@ export class Simulation {
     assert.equal(response.status, 200, "a resource server refused token and certificate");
     await response.body?.cancel();
     await this.#audit();
+  }
+
+  /**
+   * What had failed can be had again when no server's word holds it back any more. A pause that began
+   * while the clock was set on comes to bear later, once.
+   */
+  async #recover(): Promise<void> {
+    const { clock } = this.#world;
+    const failed = [...this.#failed].flatMap(([client, resources]) =>
+      [...resources].map((resource) => [client, resource] as const)
+    );
+    this.#failed.clear();
+    await clock.advance(MAX_RETRY_AFTER);
+    for (const [client, resource] of failed) {
+      for (let calls = 1;; calls++) {
+        await this.#world.synchronize();
+        const { outcome } = await this.#ask(client, { resource, forceRefresh: true }, undefined);
+        if ("token" in outcome) break;
+        if (calls > 1) {
+          throw new Error(`${resource} is held back for good`, { cause: outcome.error });
+        }
+        await clock.advance(MAX_RETRY_AFTER);
+      }
+    }
   }
 
   /** Lets the faults of a step come about and its callers ask; says how they fared. */
@@ -158,13 +189,17 @@ export class Simulation {
     return acquisition;
   }
 
-  #note({ client, outcome }: Acquisition): void {
+  #note({ client, resource, outcome }: Acquisition): void {
     this.acquisitions++;
     const name = nameOf(outcome);
     this.outcomes.set(name, (this.outcomes.get(name) ?? 0) + 1);
-    if (!("token" in outcome)) return;
+    const asker = client as Client;
+    if (!("token" in outcome)) {
+      this.#failed.set(asker, (this.#failed.get(asker) ?? new Set()).add(resource));
+      return;
+    }
     const { token } = outcome;
-    this.#stolen.set(client as Client, token.accessToken);
+    this.#stolen.set(asker, token.accessToken);
     if (!token.fromCache) this.#tokens.push(token);
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { seededNumbers } from "../../support/seeded_numbers.ts";
+
 /** Numbers from one seed. */
 export interface Random {
   /** A whole number from 0 up to `limit`, exclusive; 0 where `limit` is below 1. */
@@ -14,16 +16,9 @@ export interface Random {
   oneIn(times: number): boolean;
 }
 
-/** The numbers of this seed, an unsigned number of 32 bits (mulberry32). */
+/** The numbers of this seed, an unsigned number of 32 bits. */
 export function randomOf(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededNumbers(seed);
   const below = (limit: number): number => Math.floor(next() * limit);
   return {
     below,
