@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { handshakeMove, recordMove } from "../../backends/schannel/moves.ts";
+import { statusText } from "../../backends/schannel/status_names.ts";
 import {
   chainFault,
   connectionFailure,
@@ -14,7 +15,6 @@ import {
   isFailure,
   recordFailure,
   serverFailure,
-  statusText,
 } from "../../backends/schannel/statuses.ts";
 import { type ErrorCode, KeyboundError } from "../../src/errors.ts";
 import { alertNumber, classifyFailure, failureSignals } from "../../src/policy/failure.ts";
@@ -62,9 +62,9 @@ describe("a connection that failed", () => {
 
   const keys: readonly [status: number, ErrorCode][] = [
     [0x8009000d, "key_unusable"],
-    [0x80090010, "key_unusable"],
+    [0x80090010, "key_provider_unavailable"],
     [0x80090016, "key_unusable"],
-    [0x80090022, "key_unusable"],
+    [0x80090022, "key_provider_unavailable"],
     [0x8009030d, "key_unusable"],
     [0x8009030e, "key_unusable"],
     [0x80090030, "key_provider_unavailable"],

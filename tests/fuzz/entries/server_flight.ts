@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { bufferList, extraOf } from "../../../backends/schannel/buffers.ts";
 import { handshakeMove, recordMove } from "../../../backends/schannel/moves.ts";
 import { helloVersion, ServerFlight } from "../../../backends/schannel/server_flight.ts";
-import { statusText } from "../../../backends/schannel/statuses.ts";
+import { statusText } from "../../../backends/schannel/status_names.ts";
 import { structs } from "../../../backends/schannel/structs.ts";
 
 const WINDOWS = structs({ pointer: 8, long: 4 });
