@@ -100,11 +100,3 @@ export function applicationProtocols(names: readonly string[]): Bytes {
   bytes.set(list, 10);
   return bytes;
 }
-
-/** Text as Windows takes it: UTF-16, little-endian, with a zero at the end. */
-export function wideText(text: string): Bytes {
-  const bytes = new Uint8Array(2 * text.length + 2);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < text.length; i++) view.setUint16(2 * i, text.charCodeAt(i), true);
-  return bytes;
-}

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../src/encoding.ts";
 import { KeyboundError } from "../../src/errors.ts";
 import type { KeyContainer } from "../../src/keys.ts";
-import { wideText } from "./buffers.ts";
+import { wide } from "../ffi/wide_text.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { Schannel } from "./schannel.ts";
 import type { Structs } from "./structs.ts";
@@ -58,7 +58,7 @@ export class ClientCertificate {
       this.#store.free();
       throw error;
     }
-    const [container, provider] = [wideText(key.container), wideText(key.provider)];
+    const [container, provider] = [wide(key.container), wide(key.provider)];
     const info = encodeKeyContainer(schannel.structs, key, {
       container: ffi.addressOf(container),
       provider: ffi.addressOf(provider),

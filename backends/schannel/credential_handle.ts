@@ -6,7 +6,7 @@
 
 import type { Bytes } from "../../src/encoding.ts";
 import type { VersionRange } from "../http/connections.ts";
-import { wideText } from "./buffers.ts";
+import { wide } from "../ffi/wide_text.ts";
 import { disabledProtocols, enabledProtocols } from "./protocols.ts";
 import type { Schannel } from "./schannel.ts";
 import { credentialFailure, isFailure } from "./statuses.ts";
@@ -127,7 +127,7 @@ export class CredentialHandle {
 function acquire({ security }: Schannel, struct: Bytes, handle: Uint8Array): Promise<number> {
   return security.AcquireCredentialsHandleW.threaded(
     null,
-    wideText(PACKAGE),
+    wide(PACKAGE),
     OUTBOUND,
     null,
     struct,

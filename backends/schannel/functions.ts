@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { NativeFunction, NativeLibrary, NativeType, ReturnType } from "../ffi/mod.ts";
-
-type Table = Readonly<Record<string, readonly [ReturnType, ...NativeType[]]>>;
+import { bind, type FunctionTable } from "../ffi/function_table.ts";
+import type { NativeLibrary } from "../ffi/mod.ts";
 
 /** What each returns, then what it takes. Statuses are `SECURITY_STATUS`, read as a `DWORD`. */
 const SECURITY = {
@@ -69,34 +68,18 @@ const CERTIFICATES = {
   CertVerifyCertificateChainPolicy: ["i32", "address", "address", "buffer", "buffer"],
 } as const;
 
-type Functions<T extends Table> = {
-  readonly [N in keyof T]: NativeFunction<
-    T[N] extends readonly [infer R extends ReturnType, ...infer P extends readonly NativeType[]]
-      ? { readonly returns: R; readonly takes: P }
-      : never
-  >;
-};
-
 /** SSPI. */
-export type SecurityFunctions = Functions<typeof SECURITY>;
+export type SecurityFunctions = FunctionTable<typeof SECURITY>;
 
 /** CryptoAPI. */
-export type CertificateFunctions = Functions<typeof CERTIFICATES>;
+export type CertificateFunctions = FunctionTable<typeof CERTIFICATES>;
 
 /** The functions of `secur32.dll`. Throws `key_provider_unavailable`. */
 export function securityFunctions(library: NativeLibrary): SecurityFunctions {
-  return functionsOf(library, SECURITY);
+  return bind(library, SECURITY);
 }
 
 /** The functions of `crypt32.dll`. Throws `key_provider_unavailable`. */
 export function certificateFunctions(library: NativeLibrary): CertificateFunctions {
-  return functionsOf(library, CERTIFICATES);
-}
-
-function functionsOf<const T extends Table>(library: NativeLibrary, table: T): Functions<T> {
-  const entries = Object.entries(table).map(([name, [returns, ...takes]]) => [
-    name,
-    library.function(name, { returns, takes }),
-  ]);
-  return Object.fromEntries(entries) as Functions<T>;
+  return bind(library, CERTIFICATES);
 }

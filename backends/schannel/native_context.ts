@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BUFFER, type BufferList, bufferList, extraOf, wideText } from "./buffers.ts";
+import { BUFFER, type BufferList, bufferList, extraOf } from "./buffers.ts";
+import { wide } from "../ffi/wide_text.ts";
 import {
   type Initialization,
   initializationStep,
@@ -58,7 +59,7 @@ export class NativeContext implements SecurityContext {
   constructor(schannel: Schannel, settings: ContextSettings) {
     this.#schannel = schannel;
     this.#settings = settings;
-    this.#target = wideText(settings.host);
+    this.#target = wide(settings.host);
     this.#handle = schannel.structs.secHandle.encode({});
     schannel.contexts.add(this);
   }

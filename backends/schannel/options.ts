@@ -17,7 +17,7 @@ import {
 import { type Ffi, loadFfi, type NativeLibrary, signature } from "../ffi/mod.ts";
 import type { VersionRange } from "../http/connections.ts";
 import { trustAnchors } from "../http/trust_anchors.ts";
-import { wideText } from "./buffers.ts";
+import { wide } from "../ffi/wide_text.ts";
 import { certificateFunctions, securityFunctions } from "./functions.ts";
 import { usableVersions } from "./protocols.ts";
 import { type LiveObjects, Schannel } from "./schannel.ts";
@@ -112,7 +112,7 @@ function openForGood(ffi: Ffi, name: string): NativeLibrary {
     "GetModuleHandleExW",
     signature("i32", "u32", "buffer", "buffer"),
   );
-  pin(PIN, wideText(name), new Uint8Array(8));
+  pin(PIN, wide(name), new Uint8Array(8));
   return library;
 }
 

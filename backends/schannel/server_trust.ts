@@ -8,7 +8,7 @@
 import { isIP } from "node:net";
 import type { Bytes } from "../../src/encoding.ts";
 import { utf8 } from "../../src/encoding.ts";
-import { wideText } from "./buffers.ts";
+import { wide } from "../ffi/wide_text.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { Schannel } from "./schannel.ts";
 import { isFor } from "./server_name.ts";
@@ -100,7 +100,7 @@ function trustErrors({ ffi, structs: { chainContext } }: Schannel, chain: bigint
 /** `dwError` of the policy for TLS servers. */
 function policyStatus({ ffi, structs, certificates }: Schannel, chain: bigint, host: string) {
   // A host name is checked here and by its alternative names; an address by those alone.
-  const name = wideText(isIP(host) === 0 ? host : "");
+  const name = wide(isIP(host) === 0 ? host : "");
   const extra = structs.sslPolicyPara.encode({
     cbSize: structs.sslPolicyPara.size,
     dwAuthType: OF_A_SERVER,

@@ -8,7 +8,7 @@
 import { utf8 } from "../../src/encoding.ts";
 import { type Ffi, layout, type NativeCallback, signature } from "../ffi/mod.ts";
 import { type AttestationLogLine, attestationLogLine } from "./attestation_log.ts";
-import { bind, type FunctionTable } from "./functions.ts";
+import { bind, type FunctionTable } from "../ffi/function_table.ts";
 
 const FUNCTIONS = {
   InitAttestationLib: ["i32", "buffer"],

@@ -6,7 +6,7 @@
 
 import type { Bytes } from "../../src/encoding.ts";
 import { layout, type Platform } from "../ffi/mod.ts";
-import { wide } from "./text.ts";
+import { wide } from "../ffi/wide_text.ts";
 
 /** Bytes at an address. */
 export interface Extent {

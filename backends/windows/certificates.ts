@@ -11,7 +11,7 @@ import { certContextSize, decodeCertContext, encodeTextBlob } from "./certificat
 import { CERT_PROPERTY, CERT_STORE, ERROR, X509_ASN_ENCODING } from "./constants.ts";
 import { decodeKeyProvInfo, encodeKeyProvInfo } from "./key_prov_info.ts";
 import type { WindowsSystem } from "./system.ts";
-import { fromWide, wide } from "./text.ts";
+import { fromWide, wide } from "../ffi/wide_text.ts";
 
 /** Whose certificates. */
 export type StoreScope = "machine" | "user";

@@ -15,7 +15,7 @@ import { hashSigning } from "./padding.ts";
 import { blobType, spkiOfBlob } from "./public_key.ts";
 import { classOf, StatusError } from "./status.ts";
 import type { WindowsSystem } from "./system.ts";
-import { fromWide, wide } from "./text.ts";
+import { fromWide, wide } from "../ffi/wide_text.ts";
 import type { CngAlgorithm, Tier } from "./tiers.ts";
 
 /** Names a key: what {@linkcode KeyContainer} says of a key in CNG. */

@@ -4,25 +4,8 @@
  * @module
  */
 
-import type {
-  NativeFunction,
-  NativeLibrary,
-  NativeType,
-  ReturnType,
-  Signature,
-} from "../ffi/mod.ts";
-
-/** What a function returns, and what it takes. */
-export type FunctionTypes = readonly [ReturnType, ...NativeType[]];
-
-/** Functions by name, with these types. */
-export type FunctionTable<S extends Readonly<Record<string, FunctionTypes>>> = {
-  readonly [N in keyof S]: NativeFunction<SignatureOf<S[N]>>;
-};
-
-type SignatureOf<T extends FunctionTypes> = T extends
-  readonly [infer R extends ReturnType, ...infer P extends readonly NativeType[]] ? Signature<R, P>
-  : never;
+import { bind, type FunctionTable } from "../ffi/function_table.ts";
+import type { NativeLibrary } from "../ffi/mod.ts";
 
 /** `ncrypt.dll`; all return a `SECURITY_STATUS`. */
 const NCRYPT = {
@@ -93,16 +76,4 @@ export function windowsFunctions(open: (name: string) => NativeLibrary): Windows
     crypt32: bind(open("crypt32.dll"), CRYPT32),
     kernel32: bind(open("kernel32.dll"), KERNEL32),
   };
-}
-
-/** The functions of one library. */
-export function bind<const S extends Readonly<Record<string, FunctionTypes>>>(
-  library: NativeLibrary,
-  signatures: S,
-): FunctionTable<S> {
-  const bound = Object.entries(signatures).map(([name, [returns, ...takes]]) => [
-    name,
-    library.function(name, { returns, takes }),
-  ]);
-  return Object.fromEntries(bound) as FunctionTable<S>;
 }

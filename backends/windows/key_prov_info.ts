@@ -8,7 +8,7 @@ import type { Bytes } from "../../src/encoding.ts";
 import type { KeyContainer } from "../../src/keys.ts";
 import { type Layout, layout, type Platform } from "../ffi/mod.ts";
 import { NCRYPT } from "./constants.ts";
-import { fromWide, wide } from "./text.ts";
+import { fromWide, wide } from "../ffi/wide_text.ts";
 
 const FIELDS = {
   container: "address",

@@ -9,7 +9,7 @@ import { KeyboundError } from "../../src/errors.ts";
 import { lockTimeout } from "../../src/lock_queue.ts";
 import { ERROR, WAIT } from "./constants.ts";
 import type { Kernel32Functions } from "./functions.ts";
-import { wide } from "./text.ts";
+import { wide } from "../ffi/wide_text.ts";
 
 /** Milliseconds between two looks at a mutex that is held. */
 const POLL = 20;

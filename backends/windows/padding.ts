@@ -8,7 +8,7 @@ import type { Bytes } from "../../src/encoding.ts";
 import type { SignatureScheme } from "../../src/keys.ts";
 import { layout, type Platform } from "../ffi/mod.ts";
 import { NCRYPT } from "./constants.ts";
-import { wide } from "./text.ts";
+import { wide } from "../ffi/wide_text.ts";
 
 /** How `NCryptSignHash` is called for a scheme. */
 export interface HashSigning {

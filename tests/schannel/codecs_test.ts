@@ -12,7 +12,6 @@ import {
   BUFFER,
   bufferList,
   extraOf,
-  wideText,
 } from "../../backends/schannel/buffers.ts";
 import { encodeKeyContainer } from "../../backends/schannel/client_certificate.ts";
 import {
@@ -25,6 +24,7 @@ import {
   enabledProtocols,
   usableVersions,
 } from "../../backends/schannel/protocols.ts";
+import { wide } from "../../backends/ffi/wide_text.ts";
 import { structs } from "../../backends/schannel/structs.ts";
 import { hex } from "../../src/encoding.ts";
 import { isKeyboundError } from "../../src/errors.ts";
@@ -187,7 +187,7 @@ describe("structs of 64-bit Windows", () => {
   });
 
   it("hold text in UTF-16 with a zero at the end", () => {
-    assert.equal(hex(wideText("aé😀")), "6100e9003dd800de0000");
+    assert.equal(hex(wide("aé😀")), "6100e9003dd800de0000");
   });
 });
 

@@ -15,7 +15,7 @@ import {
 import { decodeKeyProvInfo, encodeKeyProvInfo } from "../../backends/windows/key_prov_info.ts";
 import { hashSigning } from "../../backends/windows/padding.ts";
 import { blobType, spkiOfBlob } from "../../backends/windows/public_key.ts";
-import { fromWide, wide } from "../../backends/windows/text.ts";
+import { fromWide, wide } from "../../backends/ffi/wide_text.ts";
 import { type Bytes, concat, fromBase64url, hex } from "../../src/encoding.ts";
 import { isKeyboundError } from "../../src/errors.ts";
 import type { KeyContainer } from "../../src/keys.ts";

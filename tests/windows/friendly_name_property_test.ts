@@ -11,7 +11,7 @@ import { decodeFriendlyName, encodeFriendlyName } from "../../backends/windows/f
 import { decodeKeyProvInfo, encodeKeyProvInfo } from "../../backends/windows/key_prov_info.ts";
 import { mutexName } from "../../backends/windows/names.ts";
 import { readEntry } from "../../backends/windows/store_entry.ts";
-import { fromWide, wide } from "../../backends/windows/text.ts";
+import { fromWide, wide } from "../../backends/ffi/wide_text.ts";
 import { hex } from "../../src/encoding.ts";
 import { certificateAlias, resolveIdentity } from "../../src/identity.ts";
 

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { NcryptFunctions } from "../../backends/windows/functions.ts";
 import { windowsSystem } from "../../backends/windows/system.ts";
-import { wide } from "../../backends/windows/text.ts";
+import { wide } from "../../backends/ffi/wide_text.ts";
 import { type Bytes, hex } from "../../src/encoding.ts";
 import { SimulatedKsp } from "./support/simulated_ksp.ts";
 

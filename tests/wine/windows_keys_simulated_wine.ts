@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { windowsKeys } from "../../backends/windows/mod.ts";
 import { windowsSystem } from "../../backends/windows/system.ts";
-import { wide } from "../../backends/windows/text.ts";
+import { wide } from "../../backends/ffi/wide_text.ts";
 import { hex, utf8 } from "../../src/encoding.ts";
 import { type ErrorCode, isKeyboundError } from "../../src/errors.ts";
 import type { KeyStrength } from "../../src/keys.ts";

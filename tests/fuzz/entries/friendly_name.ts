@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { decodeFriendlyName, encodeFriendlyName } from "../../../backends/windows/friendly_name.ts";
-import { fromWide } from "../../../backends/windows/text.ts";
+import { fromWide } from "../../../backends/ffi/wide_text.ts";
 import { textOf } from "../support/entry.ts";
 
 /** A name that is read says the same once it is written anew, unless it can't be written. */

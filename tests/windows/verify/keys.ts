@@ -7,7 +7,7 @@
 import { windowsKeys } from "../../../backends/windows/mod.ts";
 import type { CngKey } from "../../../backends/windows/key.ts";
 import { statusName } from "../../../backends/windows/status.ts";
-import { wide } from "../../../backends/windows/text.ts";
+import { wide } from "../../../backends/ffi/wide_text.ts";
 import type { TierKeys } from "../../../backends/windows/tier_keys.ts";
 import { base64, equalBytes, fromBase64, utf8 } from "../../../src/encoding.ts";
 import { isKeyboundError } from "../../../src/errors.ts";

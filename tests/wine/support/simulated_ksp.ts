@@ -6,8 +6,8 @@
  */
 
 import { loadFfi } from "../../../backends/ffi/mod.ts";
-import { bind } from "../../../backends/windows/functions.ts";
-import { wide } from "../../../backends/windows/text.ts";
+import { bind } from "../../../backends/ffi/function_table.ts";
+import { wide } from "../../../backends/ffi/wide_text.ts";
 import { processHandles } from "./process_handles.ts";
 
 const FUNCTIONS = {
