@@ -15,7 +15,7 @@ import {
   type FunctionValues,
 } from "./functions.ts";
 import type { Call, Operation } from "../ffi/operation.ts";
-import { ReturnCodeError } from "./return_codes.ts";
+import { failureOf, ReturnCodeError } from "./return_codes.ts";
 import {
   allocate,
   type Attribute,
@@ -88,7 +88,7 @@ export class Cryptoki {
     const list = allocate(room * this.structs.ulongSize);
     count.set(this.structs.ulong(room));
     yield this.#call("C_GetSlotList", 1, list, count);
-    return this.#handles(list, Math.min(Number(this.structs.readUlong(count)), room));
+    return this.structs.readUlongs(list, Math.min(Number(this.structs.readUlong(count)), room));
   }
 
   /** What the token in this slot says about itself. */
@@ -136,7 +136,7 @@ export class Cryptoki {
         yield this.#call("C_FindObjects", session, batch, BigInt(BATCH), length);
         const more = Math.min(Number(this.structs.readUlong(length)), BATCH);
         if (more === 0) break;
-        found.push(...this.#handles(batch, more));
+        found.push(...this.structs.readUlongs(batch, more));
       }
     } finally {
       yield this.#call("C_FindObjectsFinal", session);
@@ -237,20 +237,12 @@ export class Cryptoki {
     return [CKA.CLASS, this.structs.ulong(objectClass)];
   }
 
-  #handles(list: Bytes, count: number): bigint[] {
-    return Array.from({ length: count }, (_, index) => this.structs.readUlong(list, index));
-  }
-
   #call<N extends FunctionName>(name: N, ...values: FunctionValues<N>): Call {
     const call = this.#functions[name] as unknown as NativeFunction<Signature<"ulong">>;
     const passed = values as NativeValues<Signature["takes"]>;
-    const failure = (returned: bigint) => {
-      const code = Number(returned);
-      return code === CKR.OK ? undefined : new ReturnCodeError(name, code);
-    };
     return {
-      here: () => failure(call(...passed)),
-      elsewhere: async () => failure(await call.threaded(...passed)),
+      here: () => failureOf(name, call(...passed)),
+      elsewhere: async () => failureOf(name, await call.threaded(...passed)),
     };
   }
 }

@@ -118,6 +118,12 @@ export class ReturnCodeError extends Error {
   }
 }
 
+/** What a function that returned this failed with; `undefined` for `CKR_OK`. */
+export function failureOf(operation: string, returned: bigint): ReturnCodeError | undefined {
+  const code = Number(returned);
+  return code === CKR.OK ? undefined : new ReturnCodeError(operation, code);
+}
+
 /** The name in the standard, or the number in hex where it isn't one that is known here. */
 export function returnCodeName(returnCode: number): string {
   const name = Object.entries(CKR).find(([, value]) => value === returnCode)?.[0];

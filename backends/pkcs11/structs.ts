@@ -45,6 +45,8 @@ export interface Structs {
   ulong(value: number): Bytes;
   /** The `CK_ULONG` at the start of these bytes, or at this index of an array of them. */
   readUlong(bytes: Uint8Array, index?: number): bigint;
+  /** The first `count` numbers of a list of `CK_ULONG`. */
+  readUlongs(bytes: Uint8Array, count: number): bigint[];
   /** Bytes of a `CK_ULONG`. */
   readonly ulongSize: number;
   /** A template; `addressOf` tells where its block is. */
@@ -130,11 +132,14 @@ export function structsOf(platform: Platform, packed: boolean): Structs {
   const unavailable = (1n << BigInt(8 * Ulong.size)) - 1n;
 
   const readUlong = (bytes: Uint8Array, index = 0) => Ulong.decode(bytes, index * Ulong.size).value;
+  const readUlongs = (bytes: Uint8Array, count: number) =>
+    Array.from({ length: count }, (_, index) => readUlong(bytes, index));
 
   return {
     ulongSize: Ulong.size,
     ulong: (value) => Ulong.encode({ value: BigInt(value) }),
     readUlong,
+    readUlongs,
     template(attributes, addressOf) {
       const start = attributes.length * Attribute.size;
       const length = attributes.reduce((sum, [, value]) => sum + value.length, start);
