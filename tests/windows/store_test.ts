@@ -14,16 +14,11 @@ import { mutexName } from "../../backends/windows/names.ts";
 import { isOfManagedIdentity } from "../../backends/windows/purge.ts";
 import { type Bytes, hex } from "../../src/encoding.ts";
 import { type ErrorCode, isKeyboundError } from "../../src/errors.ts";
-import type { StoredBinding } from "../../src/stores.ts";
-import { certificateAuthority, issueCertificate } from "../support/certificates.ts";
-import { drive, EPOCH, HOUR, manualClock } from "../support/clock.ts";
+import { drive, manualClock } from "../support/clock.ts";
 import type { ProvInfo } from "./support/crypt32.ts";
 import { type MachineOptions, SimulatedMachine } from "./support/machine.ts";
+import { ALIAS, binding, CLIENT_ID, ENDPOINT, issue, ISSUER } from "./support/bindings.ts";
 
-const ALIAS = "system_assigned_managed_identity#att=1";
-const ENDPOINT = "https://mtlsauth.example/11111111-2222-3333-4444-555555555555";
-const CLIENT_ID = "3c5a7c2e-1f0b-4f0e-9a53-6f0b9d5f7a11";
-const ISSUER = "CN=ManagedIdentitySNIssuer.login.microsoft.com";
 const P256 = { algorithm: "P-256" } as const;
 
 const isError = (code: ErrorCode) => (error: unknown) => isKeyboundError(error, code);
@@ -40,30 +35,6 @@ function host(options: MachineOptions = {}, scope: StoreScope = "user") {
   };
   return { machine, clock, start, ...start() };
 }
-
-interface Issue {
-  readonly spki?: Bytes;
-  readonly hours?: number;
-  readonly subject?: string;
-  readonly issuer?: string;
-}
-
-async function issue({ spki, hours = 48, subject, issuer = ISSUER }: Issue): Promise<Bytes> {
-  const { der } = await issueCertificate({
-    issuer: await certificateAuthority(issuer),
-    notBefore: EPOCH - 100 * HOUR,
-    notAfter: EPOCH + hours * HOUR,
-    ...(spki === undefined ? {} : { spki }),
-    ...(subject === undefined ? {} : { subject }),
-  });
-  return der;
-}
-
-const binding = (certificate: Bytes): StoredBinding => ({
-  certificate,
-  endpoint: ENDPOINT,
-  clientId: CLIENT_ID,
-});
 
 /** What .NET's library writes: a friendly name and where the key is. */
 function plant(

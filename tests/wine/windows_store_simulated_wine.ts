@@ -14,43 +14,14 @@ import { type WindowsSystem, windowsSystem } from "../../backends/windows/system
 import { type Bytes, hex } from "../../src/encoding.ts";
 import { type ErrorCode, isKeyboundError } from "../../src/errors.ts";
 import type { KeyContainer } from "../../src/keys.ts";
-import type { StoredBinding } from "../../src/stores.ts";
-import { certificateAuthority, issueCertificate } from "../support/certificates.ts";
-import { EPOCH, HOUR, manualClock } from "../support/clock.ts";
+import { manualClock } from "../support/clock.ts";
 import { SimulatedKsp } from "./support/simulated_ksp.ts";
+import { ALIAS, binding, ENDPOINT, issue, ISSUER } from "../windows/support/bindings.ts";
 
-const ALIAS = "system_assigned_managed_identity#att=1";
-const ENDPOINT = "https://mtlsauth.example/11111111-2222-3333-4444-555555555555";
-const CLIENT_ID = "3c5a7c2e-1f0b-4f0e-9a53-6f0b9d5f7a11";
-const ISSUER = "CN=ManagedIdentitySNIssuer.login.microsoft.com";
 const NAME = `MSAL|alias=${ALIAS}|ep=${ENDPOINT}`;
 const P256 = { algorithm: "P-256" } as const;
 
 const isError = (code: ErrorCode) => (error: unknown) => isKeyboundError(error, code);
-
-interface Issue {
-  readonly spki?: Bytes;
-  readonly hours?: number;
-  readonly issuer?: string;
-  readonly subject?: string;
-}
-
-async function issue({ spki, hours = 48, issuer = ISSUER, subject }: Issue = {}): Promise<Bytes> {
-  const { der } = await issueCertificate({
-    issuer: await certificateAuthority(issuer),
-    notBefore: EPOCH - 100 * HOUR,
-    notAfter: EPOCH + hours * HOUR,
-    ...(spki === undefined ? {} : { spki }),
-    ...(subject === undefined ? {} : { subject }),
-  });
-  return der;
-}
-
-const binding = (certificate: Bytes): StoredBinding => ({
-  certificate,
-  endpoint: ENDPOINT,
-  clientId: CLIENT_ID,
-});
 
 describe("windowsStore over crypt32 and the simulated KSP", () => {
   let ksp: SimulatedKsp;
